@@ -1,0 +1,1 @@
+//! Judges Portcullis access tokens.

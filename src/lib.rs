@@ -1,0 +1,1 @@
+//! Portcullis: the token server that revokes.
