@@ -1,0 +1,93 @@
+//! The public halves of the signing keys, by `kid` (RFC 7517).
+
+use std::collections::HashMap;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::{Algorithm, DecodingKey};
+
+use crate::id::SigningKeyId;
+
+/// The algorithms that a judge accepts unless told otherwise (design section 4).
+pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256];
+
+/// Why a JWK set cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidKeySet {
+    /// No JSON document of the shape of RFC 7517 §5.
+    #[error("not a JWK set")]
+    Shape(#[from] serde_json::Error),
+    /// Two keys share a `kid`: which one would be meant?
+    #[error("two signing keys share the id {0}")]
+    Ambiguous(SigningKeyId),
+    /// A key's numbers make no key.
+    #[error("the signing key {0} is damaged")]
+    Damaged(SigningKeyId),
+}
+
+/// A signing key's public half, and the one algorithm it is for.
+#[derive(Debug)]
+pub(crate) struct PublicKey {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key: DecodingKey,
+}
+
+/// The published signing keys.
+#[derive(Debug, Default)]
+pub struct KeySet(HashMap<SigningKeyId, PublicKey>);
+
+impl KeySet {
+    /// Reads a JWK set.
+    ///
+    /// # Errors
+    /// See [`InvalidKeySet`].
+    pub fn from_json(document: &str) -> Result<Self, InvalidKeySet> {
+        Self::new(&serde_json::from_str::<JwkSet>(document)?.keys)
+    }
+
+    /// From keys. What has no `kid`, is not for signatures, or is of an algorithm that tokens
+    /// never have, is passed over (RFC 7517 §5).
+    ///
+    /// # Errors
+    /// [`InvalidKeySet::Ambiguous`] and [`InvalidKeySet::Damaged`].
+    pub fn new(keys: &[Jwk]) -> Result<Self, InvalidKeySet> {
+        let mut set = HashMap::new();
+        for jwk in keys {
+            let Some(algorithm) = algorithm_of(jwk) else { continue };
+            let Some(kid) = jwk.common.key_id.as_deref().and_then(|kid| kid.parse().ok()) else { continue };
+            let key =
+                DecodingKey::from_jwk(jwk).map_err(|_| InvalidKeySet::Damaged(SigningKeyId::clone(&kid)))?;
+            if set.insert(kid.clone(), PublicKey { algorithm, key }).is_some() {
+                return Err(InvalidKeySet::Ambiguous(kid));
+            }
+        }
+        Ok(Self(set))
+    }
+
+    pub(crate) fn find(&self, kid: &str) -> Option<(&SigningKeyId, &PublicKey)> {
+        let kid: SigningKeyId = kid.parse().ok()?;
+        self.0.get_key_value(&kid)
+    }
+
+    /// The ids of the keys, in no order.
+    pub fn ids(&self) -> impl Iterator<Item = &SigningKeyId> {
+        self.0.keys()
+    }
+}
+
+/// The algorithm follows from the key's type; an `alg` beside it may only agree.
+fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
+    let (algorithm, named) = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
+        }
+        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => {
+            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+        }
+        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+        _ => return None,
+    };
+    let for_signatures =
+        jwk.common.public_key_use.as_ref().is_none_or(|u| *u == jsonwebtoken::jwk::PublicKeyUse::Signature);
+    let agrees = jwk.common.key_algorithm.is_none_or(|alg| alg == named);
+    (for_signatures && agrees).then_some(algorithm)
+}
