@@ -1,1 +1,4 @@
 //! Portcullis: the token server that revokes.
+
+pub mod domain;
+pub mod store;
