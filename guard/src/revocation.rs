@@ -75,10 +75,10 @@ pub struct Revocation {
 
 /// How long revocations of keys, subjects, projects and of all are kept after they were published.
 /// No token lives as long.
-pub const KEPT: Duration = Duration::from_secs(3600);
+pub const KEPT: Duration = Duration::from_hours(1);
 
 /// How long the revocation of a token is kept after the token's `exp`.
-pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_secs(300);
+pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_mins(5);
 
 /// What a copy of the feed is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
