@@ -1,1 +1,3 @@
 //! Portcullis: the token server that revokes.
+
+pub mod config;
