@@ -1,3 +1,4 @@
 //! Portcullis: the token server that revokes.
 
 pub mod config;
+pub mod telemetry;
