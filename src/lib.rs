@@ -1,9 +1,11 @@
 //! Portcullis: the token server that revokes.
 
+pub mod config;
 pub mod domain;
 pub mod entropy;
 pub mod issuance;
 pub mod revocation;
 pub mod signing;
 pub mod store;
+pub mod telemetry;
 pub mod time;
