@@ -17,6 +17,7 @@ mod tests;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
+use portcullis_guard::ForwardedHeader;
 use tracing::Level;
 
 pub use self::{
@@ -68,15 +69,6 @@ pub struct ClientAddress {
     pub trusted_proxies: Vec<IpNet>,
     /// The one header that they report in.
     pub header: ForwardedHeader,
-}
-
-/// The header in which proxies report the addresses they saw; the other one is ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForwardedHeader {
-    /// `X-Forwarded-For`, by common use.
-    XForwardedFor,
-    /// `Forwarded`, of RFC 7239.
-    Forwarded,
 }
 
 /// How many authentications may fail in a minute.

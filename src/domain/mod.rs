@@ -20,8 +20,8 @@ pub use api_key::{ApiKey, KeyDetails, KeyState, Lifetime};
 pub use catalogue::{Catalogue, CatalogueScope};
 pub use feed::{Changed, Ends, FeedDraft, FeedEntry, Tag};
 pub use portcullis_guard::{
-    Allowlist, Audience, Audiences, Claims, Freshness, KeyId, Position, ProjectId, Refusal as TokenRefusal,
-    Revocation, Scope, ScopeSet, SigningKeyId, Target, Timestamp, TokenId,
+    Allowlist, Audience, Audiences, Claims, Freshness, InvalidScope, KeyId, Position, ProjectId,
+    Refusal as TokenRefusal, Revocation, Scope, ScopeSet, SigningKeyId, Target, Timestamp, TokenId,
 };
 pub use project::{Project, ProjectKind};
 pub use reason::Reason;

@@ -23,9 +23,6 @@ const CHECKSUM_LENGTH: usize = 6;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Longer ones are refused unread, in bytes.
-    pub const MAX_BYTES: usize = 512;
-
     /// Takes a secret as a caller presented it, whatever its form.
     #[must_use]
     pub fn presented(text: Zeroizing<String>) -> Self {

@@ -4,6 +4,7 @@
 //! that nobody can put one sealed value in the place of another.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
@@ -119,9 +120,9 @@ impl fmt::Debug for SealingKey {
 #[derive(Debug)]
 pub struct DataKeys {
     /// What the digests of secrets are keyed with.
-    pub pepper: Pepper,
+    pub pepper: Arc<Pepper>,
     /// What private signing keys are sealed under.
-    pub signing: SealingKey,
+    pub signing: Arc<SealingKey>,
 }
 
 impl DataKeys {
@@ -160,7 +161,7 @@ impl DataKeys {
     }
 
     fn new(pepper: &[u8; 32], signing: &[u8; 32]) -> Self {
-        Self { pepper: Pepper::new(pepper), signing: SealingKey::new(signing) }
+        Self { pepper: Arc::new(Pepper::new(pepper)), signing: Arc::new(SealingKey::new(signing)) }
     }
 }
 
