@@ -1,4 +1,6 @@
-//! What a store can answer instead of a result.
+//! What a store can answer instead of a result, and what the errors of databases mean.
+
+use std::io;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,4 +56,28 @@ pub enum Unavailable {
     /// Anything else.
     #[error("{0}")]
     Other(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match super::sqlite::refusal(&error) {
+            Some(meaning) => meaning(error),
+            None => Unavailable::from(error).into(),
+        }
+    }
+}
+
+/// What an error means that is no database's own.
+impl From<sqlx::Error> for Unavailable {
+    fn from(error: sqlx::Error) -> Self {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match &error {
+            sqlx::Error::PoolTimedOut => Self::Slow,
+            sqlx::Error::Io(io) if matches!(io.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+                Self::ReadOnly(error)
+            }
+            sqlx::Error::Io(io) if matches!(io.kind(), StorageFull | QuotaExceeded) => Self::Full(error),
+            _ => Self::Other(error),
+        }
+    }
 }

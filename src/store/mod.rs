@@ -6,6 +6,8 @@
 //! `tests/it/store` runs on all of them.
 
 mod error;
+mod rows;
+mod sqlite;
 
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use crate::domain::{
 };
 
 pub use error::{Error, Unavailable};
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 /// A database that keeps everything.
 pub trait Store:
@@ -163,8 +166,8 @@ pub struct NewProject {
 /// API keys.
 #[async_trait]
 pub trait Keys: Send + Sync {
-    /// Makes a key with its first secret; [`Error::Taken`] if its id or secret is in use or was
-    /// ever used, [`Error::Missing`] if the project is not there.
+    /// Makes a key with its first secret; [`Error::Taken`] if its id is in use or ever was, or its
+    /// secret is in use; [`Error::Missing`] if the project is not there.
     async fn create_key(&self, key: &NewKey) -> Result<Position, Error>;
 
     /// A project's keys by id, those after `after`, at most `limit`; deleted ones too.
@@ -264,10 +267,11 @@ pub struct TokenRevocation {
 pub trait IssuedTokens: Send + Sync {
     /// Records tokens, durably, in one transaction: each only if its key is active and neither
     /// key nor project has an entry beyond the position that the token was decided at. Tells for
-    /// each, in order, whether it was recorded. On any error nothing was.
+    /// each, in order, whether it was recorded; one whose `jti` is there already is not. On any
+    /// error nothing was.
     async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error>;
 
-    /// A project's tokens, the newest first, at most `limit`.
+    /// A key's tokens, the newest first, at most `limit`; their `position` is not read back.
     async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error>;
 }
 
