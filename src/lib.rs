@@ -3,6 +3,8 @@
 pub mod config;
 pub mod domain;
 pub mod entropy;
+pub mod http;
+pub mod installation;
 pub mod issuance;
 pub mod keys;
 pub mod oauth;

@@ -117,6 +117,18 @@ pub enum InvalidDetails {
 /// What a tenant's key may hold of the reserved scopes.
 const TENANT_RESERVED: [&str; 2] = ["portcullis:introspect", "portcullis:revocations"];
 
+/// All that an administrator's key can hold, without a limit to one project.
+pub const ADMINISTRATIVE: [&str; 8] = [
+    "portcullis:audit:read",
+    "portcullis:keys:read",
+    "portcullis:keys:write",
+    "portcullis:projects:read",
+    "portcullis:projects:write",
+    "portcullis:signing:read",
+    "portcullis:signing:write",
+    "portcullis:tokens:revoke",
+];
+
 impl KeyDetails {
     /// Whether a key of this project may be like this (threat S50).
     ///
