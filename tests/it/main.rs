@@ -1,0 +1,4 @@
+//! One binary for all integration tests; its tree mirrors `src/`.
+
+mod oauth;
+mod support;

@@ -1,0 +1,3 @@
+//! The OAuth endpoints, one file each.
+
+mod token;

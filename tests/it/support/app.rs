@@ -1,0 +1,138 @@
+//! The server under test.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use portcullis::config::{Environment, Flags, Settings};
+use portcullis::domain::audit::Actor;
+use portcullis::installation::{Installation, Surroundings, Terms};
+use portcullis::keys::acts::Acts;
+use portcullis::store::{IssuedTokens, Store};
+use portcullis::time::Clock;
+use portcullis::web::{Parts, Server};
+use tempfile::TempDir;
+
+use super::{Seeded, Tenant, TestClock};
+
+pub(crate) const ISSUER: &str = "https://tokens.example.com";
+
+type Wrap = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<dyn IssuedTokens>>;
+
+/// A server in a folder of its own.
+pub(crate) struct App {
+    pub(crate) server: Arc<Server>,
+    pub(crate) router: Router,
+    pub(crate) clock: Arc<TestClock>,
+    settings: Settings,
+    folder: Arc<TempDir>,
+    /// The shell's way in, beside the running server: what another process does.
+    pub(crate) shell: Acts,
+}
+
+/// How the server is built.
+#[derive(Default)]
+pub(crate) struct Build {
+    environment: Vec<(&'static str, String)>,
+    issued: Option<Wrap>,
+}
+
+impl Build {
+    /// A setting, by the name of its environment variable.
+    pub(crate) fn set(mut self, variable: &'static str, value: &str) -> Self {
+        self.environment.push((variable, value.to_owned()));
+        self
+    }
+
+    /// Something between the issuance log and the database.
+    pub(crate) fn issued(
+        mut self,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn IssuedTokens> + 'static,
+    ) -> Self {
+        self.issued = Some(Box::new(wrap));
+        self
+    }
+
+    pub(crate) async fn start(self) -> App {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        self.start_in(folder, TestClock::shared(), 1).await
+    }
+
+    async fn start_in(self, folder: Arc<TempDir>, clock: Arc<TestClock>, seed: u64) -> App {
+        let data = folder.path().join("data");
+        let mut environment = self.environment;
+        environment.push(("PORTCULLIS_DATA_DIR", data.to_str().unwrap().to_owned()));
+        if environment.iter().all(|(name, _)| *name != "PORTCULLIS_ISSUER") {
+            environment.push(("PORTCULLIS_ISSUER", ISSUER.to_owned()));
+        }
+        let settings = Settings::load(&Flags::default(), &Environment::from_iter(environment)).unwrap();
+        let open = |seed| open(&settings, clock.clone(), seed);
+        let (installation, shell) = (open(seed).await, open(seed + 1).await.acts(Actor::Local(0)));
+        let store = installation.store.clone();
+        let issued: Arc<dyn IssuedTokens> = match self.issued {
+            Some(wrap) => wrap(store.clone()),
+            None => store.clone(),
+        };
+        let parts = Parts {
+            issuer: installation.issuer.clone(),
+            clock: clock.clone(),
+            entropy: Arc::new(Seeded::new(seed + 2)),
+            store,
+            issued,
+            data_keys: installation.data_keys,
+            revocation: settings.revocation,
+            throttle: settings.throttle,
+            client_address: settings.client_address.clone(),
+        };
+        let (server, _writer) = Server::build(parts).await.unwrap();
+        server.sync.step().await.unwrap();
+        let router = portcullis::http::router(server.clone());
+        App { server, router, clock, settings, folder, shell }
+    }
+}
+
+async fn open(settings: &Settings, clock: Arc<TestClock>, seed: u64) -> Installation {
+    let terms = Terms { issuer: settings.issuer.clone(), found: true, accept_new_issuer: false };
+    let surroundings = Surroundings { clock, entropy: Arc::new(Seeded::new(seed)) };
+    Installation::open(settings, &terms, surroundings).await.unwrap()
+}
+
+impl App {
+    pub(crate) async fn start() -> Self {
+        Build::default().start().await
+    }
+
+    /// A second node on the same database and clock: what a restart sees too.
+    pub(crate) async fn second_node(&self, build: Build) -> Self {
+        build.start_in(self.folder.clone(), self.clock.clone(), 100).await
+    }
+
+    /// A new project.
+    pub(crate) async fn tenant(&self, name: &str) -> Tenant<'_> {
+        Tenant::create(self, name).await
+    }
+
+    /// One turn of the background loop.
+    pub(crate) async fn follow(&self) {
+        self.server.sync.step().await.unwrap();
+    }
+
+    /// Time passes and the background loop has kept up with it.
+    pub(crate) async fn pass(&self, span: Duration) {
+        self.clock.advance(span);
+        self.follow().await;
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().secs()
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data_dir().join("portcullis.db")
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.settings.data_dir
+    }
+}

@@ -1,0 +1,14 @@
+//! A server of the test's own: the real router, a real database; only clock and randomness are
+//! replaced.
+
+mod app;
+mod clock;
+mod entropy;
+mod request;
+mod tenant;
+
+pub(crate) use app::{App, Build};
+pub(crate) use clock::TestClock;
+pub(crate) use entropy::Seeded;
+pub(crate) use request::{Answer, Send};
+pub(crate) use tenant::{Key, KeyDraft, Tenant};

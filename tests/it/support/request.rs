@@ -1,0 +1,163 @@
+//! Requests to the router, as a client on the wire would send them.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::App;
+
+/// A request in the making.
+pub(crate) struct Send {
+    router: Router,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    peer: Option<SocketAddr>,
+    body: Vec<u8>,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl App {
+    pub(crate) fn request(&self, method: Method, path: &str) -> Send {
+        Send {
+            router: self.router.clone(),
+            method,
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
+            peer: Some(([192, 0, 2, 1], 4711).into()),
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Send {
+        self.request(Method::GET, path)
+    }
+
+    /// A form, as it stands on the wire.
+    pub(crate) fn post(&self, path: &str, form: &str) -> Send {
+        self.request(Method::POST, path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.as_bytes())
+    }
+}
+
+impl Send {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        let name: header::HeaderName = name.parse().unwrap();
+        self.headers.append(name, header::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self
+    }
+
+    /// Without any header of this name.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    /// Basic credentials, both halves form-encoded as RFC 6749 §2.3.1 says.
+    pub(crate) fn basic(self, id: &str, secret: &str) -> Self {
+        let encode = |text: &str| {
+            text.bytes()
+                .map(|b| {
+                    if b.is_ascii_alphanumeric() || b == b'_' {
+                        char::from(b).to_string()
+                    } else {
+                        format!("%{b:02X}")
+                    }
+                })
+                .collect::<String>()
+        };
+        self.basic_raw(format!("{}:{}", encode(id), encode(secret)).as_bytes())
+    }
+
+    pub(crate) fn basic_raw(self, pair: &[u8]) -> Self {
+        self.header("authorization", &format!("Basic {}", STANDARD.encode(pair)))
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn body(mut self, body: &[u8]) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+
+    /// The socket's other end.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.peer = Some(SocketAddr::new(address.parse().unwrap(), 4711));
+        self
+    }
+
+    /// As if it came over something that has no address.
+    pub(crate) fn from_nowhere(mut self) -> Self {
+        self.peer = None;
+        self
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let mut request =
+            Request::builder().method(self.method).uri(self.path).body(Body::from(self.body)).unwrap();
+        *request.headers_mut() = self.headers;
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let response = self.router.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+        assert_ne!(parts.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", String::from_utf8_lossy(&bytes));
+        Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The `error` of a refusal.
+    pub(crate) fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Status and `error`, for tables.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status, if self.status == 200 { String::new() } else { self.error() })
+    }
+
+    /// The token of a granted request.
+    pub(crate) fn token(&self) -> String {
+        assert_eq!(self.status, 200, "{}", self.text());
+        self.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether an introspection says that the token is live.
+    pub(crate) fn is_active(&self) -> bool {
+        assert_eq!(self.status, 200, "{}", self.text());
+        let active = self.json()["active"].as_bool().unwrap();
+        assert!(active || self.text() == r#"{"active":false}"#, "{}", self.text());
+        active
+    }
+}
