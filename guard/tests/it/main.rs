@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "support makes keys and tokens; a test that cannot is broken")]
 
 mod address;
+mod jwks;
 mod network;
 mod scope;
 mod support;
