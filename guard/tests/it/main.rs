@@ -4,7 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "support makes keys and tokens; a test that cannot is broken")]
 
 mod address;
+mod claims;
+mod header;
 mod jwks;
+mod malleability;
 mod network;
+mod restrictions;
 mod scope;
 mod support;
+mod verify;
