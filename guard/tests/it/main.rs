@@ -10,6 +10,8 @@ mod jwks;
 mod malleability;
 mod network;
 mod restrictions;
+mod revocation;
+mod revocation_model;
 mod scope;
 mod support;
 mod verify;
