@@ -54,7 +54,7 @@ fn parse_prefix(raw: &str) -> Result<u8, InvalidNetwork> {
 fn unmapped(address: IpAddr, prefix: Option<u8>) -> Result<(IpAddr, Option<u8>), InvalidNetwork> {
     match (address, address.to_canonical(), prefix) {
         (IpAddr::V6(_), canonical @ IpAddr::V4(_), Some(prefix)) => {
-            let shorter = prefix.checked_sub(96).filter(|p| *p <= 32).ok_or(InvalidNetwork::Prefix)?;
+            let shorter = prefix.checked_sub(96).ok_or(InvalidNetwork::Prefix)?;
             Ok((canonical, Some(shorter)))
         }
         (_, canonical, prefix) => Ok((canonical, prefix)),

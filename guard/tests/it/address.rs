@@ -1,6 +1,6 @@
 //! The walk from the socket to the client's address (threats S18, S22); its table stands beside it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use portcullis_guard::{ForwardedHeader, client_address};
 use proptest::prelude::*;
@@ -24,12 +24,16 @@ fn write(header: ForwardedHeader, hop: IpAddr) -> String {
     }
 }
 
-/// An address of ours, of the world, or one in the other's clothes.
+/// An address of ours or of the world, plain or mapped.
 fn hop() -> impl Strategy<Value = IpAddr> {
     prop_oneof![
         any::<[u8; 3]>().prop_map(|[a, b, c]| IpAddr::from([10, a, b, c])),
         any::<[u8; 3]>().prop_map(|[a, b, c]| IpAddr::from([198, a, b, c])),
         any::<[u8; 16]>().prop_map(IpAddr::from),
+        (any::<bool>(), any::<[u8; 3]>()).prop_map(|(ours, [a, b, c])| {
+            let first = if ours { 10 } else { 198 };
+            Ipv4Addr::new(first, a, b, c).to_ipv6_mapped().into()
+        }),
     ]
 }
 
