@@ -1,1 +1,16 @@
 //! Portcullis: the token server that revokes.
+
+pub mod config;
+pub mod domain;
+pub mod entropy;
+pub mod http;
+pub mod installation;
+pub mod issuance;
+pub mod keys;
+pub mod oauth;
+pub mod revocation;
+pub mod signing;
+pub mod store;
+pub mod telemetry;
+pub mod time;
+pub mod web;

@@ -1,0 +1,180 @@
+//! Settings: flag, else environment, else `portcullis.toml`, else default. Responsible for turning
+//! text into checked values, and the only place that reads the environment. Not for what the
+//! settings mean: each part of the house takes its own.
+
+mod environment;
+mod error;
+mod file;
+mod flags;
+mod issuer;
+mod layers;
+mod master_key;
+mod parse;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+use portcullis_guard::ForwardedHeader;
+use tracing::Level;
+
+pub use self::{
+    environment::Environment,
+    error::{Error, Origin, Problem},
+    flags::Flags,
+    master_key::MasterKeySetting,
+    table::{SETTINGS, Setting},
+};
+use self::{file::File, layers::Layers};
+
+/// The promise of a minute less the 20 s for which a proxy may keep an answer.
+const OLDEST_LIST: Duration = Duration::from_secs(40);
+
+/// All settings, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// The folder of the database, the master key and the first admin key.
+    pub data_dir: PathBuf,
+    /// The `iss` of every token; none = the URL of the public listener.
+    pub issuer: Option<String>,
+    /// Where the public listener binds; port 0 takes a free one.
+    pub listen_public: SocketAddr,
+    /// How the revocation list is kept current.
+    pub revocation: Revocation,
+    /// Whose word counts for a caller's address.
+    pub client_address: ClientAddress,
+    /// When failed authentication is slowed down.
+    pub throttle: Throttle,
+    /// What is logged and how.
+    pub log: Log,
+    /// The master key, if the environment holds it; otherwise it is a file in `data_dir`.
+    pub master_key: Option<MasterKeySetting>,
+}
+
+/// How the revocation list is kept current; `poll < max_age`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// How often the feed is read.
+    pub poll: Duration,
+    /// The age beyond which our copy admits nobody.
+    pub max_age: Duration,
+}
+
+/// Whose word counts for a caller's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAddress {
+    /// The proxies that are believed; none by default.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The one header that they report in.
+    pub header: ForwardedHeader,
+}
+
+/// How many authentications may fail in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    /// Of one key from one address.
+    pub key_failures: NonZeroU32,
+    /// From one address, whatever the key.
+    pub address_failures: NonZeroU32,
+}
+
+/// What is logged and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The shape of a line.
+    pub format: LogFormat,
+    /// The least important level that is still written.
+    pub level: Level,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, otherwise JSON.
+    Auto,
+    /// For people.
+    Pretty,
+    /// One object per line.
+    Json,
+}
+
+impl Settings {
+    /// Reads and checks every setting.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot be used, with its source and the fix.
+    pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, Error> {
+        environment.refuse_unknown()?;
+        let layers = Layers { flags, environment, file: File::find(flags, environment)? };
+        Self::of(&layers)
+    }
+
+    fn of(layers: &Layers<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            data_dir: layers.read("data_dir", parse::folder)?,
+            issuer: layers.read("issuer", issuer::issuer)?,
+            listen_public: layers.read("listen.public", parse::listener)?,
+            revocation: revocation(layers)?,
+            client_address: ClientAddress {
+                trusted_proxies: layers.read("client_address.trusted_proxies", parse::networks)?,
+                header: layers.read("client_address.header", forwarded_header)?,
+            },
+            throttle: Throttle {
+                key_failures: layers.read("throttle.key_failures", parse::count)?,
+                address_failures: layers.read("throttle.address_failures", parse::count)?,
+            },
+            log: Log {
+                format: layers.read("log.format", log_format)?,
+                level: layers.read("log.level", log_level)?,
+            },
+            master_key: MasterKeySetting::read(layers.environment)?,
+        })
+    }
+}
+
+fn revocation(layers: &Layers<'_>) -> Result<Revocation, Error> {
+    let poll_found = layers.find("revocation.poll")?;
+    let poll = poll_found.by(parse::duration)?;
+    let max_age_found = layers.find("revocation.max_age")?;
+    let max_age = max_age_found.by(parse::duration)?;
+    if max_age > OLDEST_LIST {
+        return Err(max_age_found.blame(Problem::new(
+            format!(
+                "{max_age:?} is more than {OLDEST_LIST:?}, so a revoked token could live beyond a minute"
+            ),
+            format!("write {OLDEST_LIST:?} or less"),
+        )));
+    }
+    if max_age <= poll {
+        return Err(max_age_found.blame(Problem::new(
+            format!("{max_age:?} is not more than revocation.poll, {poll:?} ({})", poll_found.origin),
+            "poll more often or let the list grow older",
+        )));
+    }
+    Ok(Revocation { poll, max_age })
+}
+
+fn forwarded_header(text: &str) -> Result<ForwardedHeader, Problem> {
+    let words =
+        [("x-forwarded-for", ForwardedHeader::XForwardedFor), ("forwarded", ForwardedHeader::Forwarded)];
+    parse::one_of(&words, text)
+}
+
+fn log_format(text: &str) -> Result<LogFormat, Problem> {
+    let words = [("auto", LogFormat::Auto), ("pretty", LogFormat::Pretty), ("json", LogFormat::Json)];
+    parse::one_of(&words, text)
+}
+
+fn log_level(text: &str) -> Result<Level, Problem> {
+    let words = [
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("info", Level::INFO),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
+    ];
+    parse::one_of(&words, text)
+}

@@ -1,0 +1,130 @@
+//! The table of settings. Flags, environment, file and help all follow from it, so that a setting
+//! is added here, and read in [`Settings::load`](super::Settings::load).
+
+/// One setting and the names it goes by.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its path in `portcullis.toml`, and its name in messages.
+    pub name: &'static str,
+    /// The long flag, without the dashes.
+    pub flag: &'static str,
+    /// The environment variable.
+    pub env: &'static str,
+    /// What holds when nobody sets it; empty where the meaning of "unset" stands in `help`.
+    pub default: &'static str,
+    /// One line for `--help`.
+    pub help: &'static str,
+    /// Whether the file may give an array; flags and environment separate with commas.
+    pub list: bool,
+}
+
+/// All settings of this release but the master key, which comes from the environment alone.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "data_dir",
+        flag: "data-dir",
+        env: "PORTCULLIS_DATA_DIR",
+        default: "./portcullis-data",
+        help: "Folder of the database, the master key and the first admin key",
+        list: false,
+    },
+    Setting {
+        name: "issuer",
+        flag: "issuer",
+        env: "PORTCULLIS_ISSUER",
+        default: "",
+        help: "Public URL, the `iss` of every token; when unset, the URL of the public listener",
+        list: false,
+    },
+    Setting {
+        name: "listen.public",
+        flag: "listen-public",
+        env: "PORTCULLIS_LISTEN_PUBLIC",
+        default: "127.0.0.1:8080",
+        help: "Address of the public listener; port 0 takes a free one",
+        list: false,
+    },
+    Setting {
+        name: "revocation.poll",
+        flag: "revocation-poll",
+        env: "PORTCULLIS_REVOCATION_POLL",
+        default: "5s",
+        help: "How often the revocation list is read",
+        list: false,
+    },
+    Setting {
+        name: "revocation.max_age",
+        flag: "revocation-max-age",
+        env: "PORTCULLIS_REVOCATION_MAX_AGE",
+        default: "30s",
+        help: "Age beyond which the revocation list admits nobody, at most 40s",
+        list: false,
+    },
+    Setting {
+        name: "client_address.trusted_proxies",
+        flag: "client-address-trusted-proxies",
+        env: "PORTCULLIS_CLIENT_ADDRESS_TRUSTED_PROXIES",
+        default: "",
+        help: "Networks of the proxies whose forwarded addresses are believed; when unset, none",
+        list: true,
+    },
+    Setting {
+        name: "client_address.header",
+        flag: "client-address-header",
+        env: "PORTCULLIS_CLIENT_ADDRESS_HEADER",
+        default: "x-forwarded-for",
+        help: "The one header in which proxies report addresses: x-forwarded-for or forwarded",
+        list: false,
+    },
+    Setting {
+        name: "throttle.key_failures",
+        flag: "throttle-key-failures",
+        env: "PORTCULLIS_THROTTLE_KEY_FAILURES",
+        default: "10",
+        help: "Failed authentications a minute of one key from one address before 429",
+        list: false,
+    },
+    Setting {
+        name: "throttle.address_failures",
+        flag: "throttle-address-failures",
+        env: "PORTCULLIS_THROTTLE_ADDRESS_FAILURES",
+        default: "100",
+        help: "Failed authentications a minute from one address before 429",
+        list: false,
+    },
+    Setting {
+        name: "log.format",
+        flag: "log-format",
+        env: "PORTCULLIS_LOG_FORMAT",
+        default: "auto",
+        help: "auto (pretty on a terminal, else json), pretty or json",
+        list: false,
+    },
+    Setting {
+        name: "log.level",
+        flag: "log-level",
+        env: "PORTCULLIS_LOG_LEVEL",
+        default: "info",
+        help: "error, warn, info, debug or trace",
+        list: false,
+    },
+];
+
+/// The sections of the file: `listen`, `revocation`, …; a name may come more than once.
+pub(super) fn sections() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().filter_map(|setting| setting.name.split_once('.')).map(|(section, _)| section)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flag_and_variable_follow_from_the_name() {
+        for setting in SETTINGS {
+            let words = setting.name.replace('.', "_");
+            assert_eq!(setting.flag, words.replace('_', "-"));
+            assert_eq!(setting.env, format!("PORTCULLIS_{}", words.to_uppercase()));
+        }
+    }
+}

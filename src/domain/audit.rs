@@ -1,0 +1,213 @@
+//! The audit log: one row per act, each sealed over the one before.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use aws_lc_rs::digest;
+use portcullis_guard::{KeyId, ProjectId, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Who acted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody with access to database and master key: the shell, by user id.
+    Local(u32),
+    /// The holder of an API key.
+    Key(KeyId),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(uid) => write!(f, "local:{uid}"),
+            Self::Key(key) => write!(f, "key:{key}"),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The installation was set up.
+    Initialise,
+    /// A project was made.
+    CreateProject,
+    /// A scope of the catalogue was defined or changed.
+    SetScope,
+    /// A scope was taken out of the catalogue.
+    RemoveScope,
+    /// A project got an audience.
+    AddAudience,
+    /// A project lost an audience.
+    RemoveAudience,
+    /// An API key was made.
+    CreateKey,
+    /// An API key was edited.
+    EditKey,
+    /// An API key was blocked.
+    BlockKey,
+    /// An API key was unblocked.
+    UnblockKey,
+    /// An API key was deleted.
+    DeleteKey,
+    /// All outstanding tokens of a key were revoked.
+    RevokeTokens,
+    /// An API key got a new secret.
+    RegenerateSecret,
+    /// One token was revoked (RFC 7009).
+    RevokeToken,
+}
+
+impl Act {
+    /// As the log writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Initialise => "initialise",
+            Self::CreateProject => "project.create",
+            Self::SetScope => "scope.set",
+            Self::RemoveScope => "scope.remove",
+            Self::AddAudience => "audience.add",
+            Self::RemoveAudience => "audience.remove",
+            Self::CreateKey => "key.create",
+            Self::EditKey => "key.edit",
+            Self::BlockKey => "key.block",
+            Self::UnblockKey => "key.unblock",
+            Self::DeleteKey => "key.delete",
+            Self::RevokeTokens => "key.revoke_tokens",
+            Self::RegenerateSecret => "key.regenerate",
+            Self::RevokeToken => "token.revoke",
+        }
+    }
+}
+
+/// A row that waits for its place in the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditDraft {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// What.
+    pub act: Act,
+    /// In which project.
+    pub project: Option<ProjectId>,
+    /// On what.
+    pub target: String,
+    /// Reason, note, and what changed; never a secret.
+    pub detail: Value,
+}
+
+/// A row of the log, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditRow {
+    /// Its number: 1, 2, 3, without gaps.
+    pub seq: i64,
+    /// When, in Unix milliseconds.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// From where.
+    pub address: Option<String>,
+    /// What.
+    pub act: String,
+    /// In which project.
+    pub project: Option<String>,
+    /// On what.
+    pub target: String,
+    /// Details, as JSON text.
+    pub detail: String,
+}
+
+impl AuditRow {
+    /// The draft as row number `seq`.
+    #[must_use]
+    pub fn of(draft: &AuditDraft, seq: i64) -> Self {
+        Self {
+            seq,
+            at: draft.at,
+            actor: draft.actor.to_string(),
+            address: draft.address.map(|address| address.to_string()),
+            act: draft.act.as_str().to_owned(),
+            project: draft.project.as_ref().map(ToString::to_string),
+            target: draft.target.clone(),
+            detail: draft.detail.to_string(),
+        }
+    }
+}
+
+/// The hash that seals a row: SHA-256 over a version mark, the hash before it, and each field with
+/// its length, so that no two rows have the same bytes. The first row follows 32 zero bytes.
+#[must_use]
+pub fn seal(previous: &[u8; 32], row: &AuditRow) -> [u8; 32] {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(b"portcullis-audit-1");
+    hash.update(previous);
+    hash.update(&row.seq.to_be_bytes());
+    hash.update(&row.at.millis().to_be_bytes());
+    let texts = [
+        Some(row.actor.as_str()),
+        row.address.as_deref(),
+        Some(row.act.as_str()),
+        row.project.as_deref(),
+        Some(row.target.as_str()),
+        Some(row.detail.as_str()),
+    ];
+    for text in texts {
+        // An absent field is not an empty one.
+        let length = text.map_or(u64::MAX, |text| text.len() as u64);
+        hash.update(&length.to_be_bytes());
+        hash.update(text.unwrap_or_default().as_bytes());
+    }
+    hash.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> AuditRow {
+        AuditRow {
+            seq: 1,
+            at: Timestamp::from_secs(5),
+            actor: "local:0".into(),
+            address: None,
+            act: "key.block".into(),
+            project: Some("prj_x".into()),
+            target: "pk_live_x".into(),
+            detail: "{}".into(),
+        }
+    }
+
+    #[test]
+    fn the_seal_changes_with_every_field() {
+        let sealed = seal(&[0; 32], &row());
+        let edits: [fn(&mut AuditRow); 8] = [
+            |r| r.seq = 2,
+            |r| r.at = Timestamp::from_millis(5001),
+            |r| r.actor.push('1'),
+            |r| r.address = Some(String::new()),
+            |r| r.act.push('x'),
+            |r| r.project = None,
+            |r| r.target.push('x'),
+            |r| r.detail.push(' '),
+        ];
+        for edit in edits {
+            let mut edited = row();
+            edit(&mut edited);
+            assert_ne!(seal(&[0; 32], &edited), sealed, "{edited:?}");
+        }
+        assert_ne!(seal(&[1; 32], &row()), sealed);
+    }
+
+    #[test]
+    fn bytes_cannot_move_from_one_field_to_the_next() {
+        let mut moved = row();
+        moved.act = "key.bloc".into();
+        moved.target = "kpk_live_x".into();
+        assert_ne!(seal(&[0; 32], &moved), seal(&[0; 32], &row()));
+    }
+}

@@ -1,0 +1,201 @@
+//! Edits, and which of them narrow.
+//!
+//! An edit is narrowing unless it is proven to be purely widening: nothing that the old state
+//! granted is refused, or granted smaller, by the new one. A narrowing edit kills the tokens that
+//! are out; a widening one only tells the nodes that their copies are old.
+
+use portcullis_guard::{Audience, KeyId, Position, Scope, Target, Timestamp};
+
+use super::api_key::{ApiKey, KeyDetails, KeyState};
+use super::audit::{Act, AuditDraft};
+use super::catalogue::{Catalogue, CatalogueScope};
+use super::feed::{Changed, FeedDraft, Tag};
+use super::project::Project;
+use super::secret::{MOST_SECRETS, SecretDigest};
+
+/// What is done to an API key.
+#[derive(Debug)]
+pub enum KeyEdit {
+    /// Its details are replaced.
+    Details(KeyDetails),
+    /// It stops working.
+    Block,
+    /// It works again; old tokens stay dead.
+    Unblock,
+    /// It stops working for ever.
+    Delete,
+    /// It works on, its outstanding tokens do not.
+    RevokeTokens,
+    /// It gets a new secret; the old ones end at the given time.
+    Regenerate {
+        /// The new secret.
+        digest: SecretDigest,
+        /// When the old ones end.
+        old_end: Timestamp,
+    },
+}
+
+/// Why an edit is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditRefused {
+    /// Deletion is final.
+    #[error("the key was deleted; deletion is final")]
+    Deleted,
+    /// There is nothing to unblock.
+    #[error("the key is not blocked")]
+    NotBlocked,
+    /// Too many secrets would be live at once.
+    #[error("the key would have more than {MOST_SECRETS} live secrets; let old ones end first")]
+    TooManySecrets,
+}
+
+/// An edit of a key, ready for the store: one transaction, on the state that was read.
+#[derive(Debug)]
+pub struct KeyChange {
+    /// Which key.
+    pub key: KeyId,
+    /// What is done.
+    pub edit: KeyEdit,
+    /// The position of the state that the edit was decided on; another one is a conflict.
+    pub expected_changed: Position,
+    /// Likewise that of its project: what narrows depends on the project's catalogue.
+    pub expected_project: Position,
+    /// What the feed is told.
+    pub feed: FeedDraft,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
+impl KeyEdit {
+    /// What the audit log calls it.
+    #[must_use]
+    pub const fn act(&self) -> Act {
+        match self {
+            Self::Details(_) => Act::EditKey,
+            Self::Block => Act::BlockKey,
+            Self::Unblock => Act::UnblockKey,
+            Self::Delete => Act::DeleteKey,
+            Self::RevokeTokens => Act::RevokeTokens,
+            Self::Regenerate { .. } => Act::RegenerateSecret,
+        }
+    }
+
+    /// Whether the key may be edited like this. Blocking what is blocked is no mistake: whoever
+    /// blocks wants it blocked.
+    ///
+    /// # Errors
+    /// See [`EditRefused`].
+    pub fn check(&self, key: &ApiKey, live_secrets: usize, now: Timestamp) -> Result<(), EditRefused> {
+        match (key.state, self) {
+            (KeyState::Deleted, _) => Err(EditRefused::Deleted),
+            (KeyState::Active, Self::Unblock) => Err(EditRefused::NotBlocked),
+            (_, Self::Regenerate { old_end, .. }) if *old_end > now && live_secrets >= MOST_SECRETS => {
+                Err(EditRefused::TooManySecrets)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether tokens that are out may be worth more than what the key could mint after this.
+    #[must_use]
+    pub fn is_narrowing(&self, key: &ApiKey, catalogue: &Catalogue) -> bool {
+        match self {
+            Self::Block | Self::Delete | Self::RevokeTokens => true,
+            Self::Unblock | Self::Regenerate { .. } => false,
+            Self::Details(details) => !details.takes_nothing_from(&key.details, catalogue),
+        }
+    }
+
+    /// The feed entry that goes with it.
+    #[must_use]
+    pub fn feed(&self, key: &ApiKey, catalogue: &Catalogue, tag: Tag) -> FeedDraft {
+        let (project, id) = (key.project.clone(), key.id.clone());
+        if self.is_narrowing(key, catalogue) {
+            FeedDraft::revoke(Target::Key { project, key: id }, None, tag)
+        } else {
+            FeedDraft::changed(Changed::Key { project, key: id }, tag)
+        }
+    }
+}
+
+impl KeyDetails {
+    /// Whether every request that `before` granted is still granted, and no smaller. Meanings are
+    /// compared, not lists: an empty allowlist is every address.
+    #[must_use]
+    pub fn takes_nothing_from(&self, before: &Self, catalogue: &Catalogue) -> bool {
+        catalogue.expand(&self.permissions).covers_all(&catalogue.expand(&before.permissions))
+            && before.allowlist.is_within(&self.allowlist)
+            && same_default_and_no_fewer(&self.audiences, &before.audiences)
+            && self.lifetime() >= before.lifetime()
+            && (before.require_scope || !self.require_scope)
+            && self.expires_at.is_none_or(|end| before.expires_at.is_some_and(|old| end >= old))
+    }
+}
+
+/// An empty list is the project's default alone, so a list in its place is no superset of it.
+fn same_default_and_no_fewer(after: &[Audience], before: &[Audience]) -> bool {
+    after.first() == before.first() && before.iter().all(|audience| after.contains(audience))
+}
+
+/// What is done to a project.
+#[derive(Debug)]
+pub enum ProjectEdit {
+    /// A scope of its catalogue is defined or replaced.
+    SetScope(Scope, CatalogueScope),
+    /// A scope is taken out of its catalogue.
+    RemoveScope(Scope),
+    /// It gets an audience.
+    AddAudience(Audience),
+    /// It loses an audience.
+    RemoveAudience(Audience),
+}
+
+/// An edit of a project, ready for the store.
+#[derive(Debug)]
+pub struct ProjectChange {
+    /// The project as it was read.
+    pub project: Project,
+    /// What is done.
+    pub edit: ProjectEdit,
+    /// What the feed is told.
+    pub feed: FeedDraft,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
+impl ProjectEdit {
+    /// What the audit log calls it.
+    #[must_use]
+    pub const fn act(&self) -> Act {
+        match self {
+            Self::SetScope(..) => Act::SetScope,
+            Self::RemoveScope(_) => Act::RemoveScope,
+            Self::AddAudience(_) => Act::AddAudience,
+            Self::RemoveAudience(_) => Act::RemoveAudience,
+        }
+    }
+
+    /// Whether tokens that are out may be worth more than what the project's keys could mint
+    /// after this.
+    #[must_use]
+    pub fn is_narrowing(&self, catalogue: &Catalogue) -> bool {
+        let after = match self {
+            Self::SetScope(scope, entry) => catalogue.clone().with(scope.clone(), entry.clone()),
+            Self::RemoveScope(scope) => catalogue.clone().without(scope),
+            Self::AddAudience(_) => return false,
+            Self::RemoveAudience(_) => return true,
+        };
+        !after.takes_nothing_from(catalogue)
+    }
+
+    /// The feed entry that goes with it.
+    #[must_use]
+    pub fn feed(&self, project: &Project, catalogue: &Catalogue, tag: Tag) -> FeedDraft {
+        let project = project.id.clone();
+        if self.is_narrowing(catalogue) {
+            FeedDraft::revoke(Target::Project { project }, None, tag)
+        } else {
+            FeedDraft::changed(Changed::Project { project }, tag)
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The exchange: what token a key gets for a request, or why it gets none.
+//!
+//! Narrowing only (promise P1): scope, audience, addresses and lifetime of the claims are within
+//! what the key has, whatever the request says. What a request leaves out becomes the key's
+//! default, never more; what cannot be read is refused, never passed over.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use portcullis_guard::{
+    Audience, Audiences, Claims, Position, ProjectId, Scope, ScopeSet, Timestamp, TokenId,
+};
+
+use super::api_key::{ApiKey, KeyState, Lifetime};
+use super::catalogue::Catalogue;
+use super::project::Project;
+use super::secret::StoredSecret;
+
+/// All that a mint's decision reads, as one snapshot of the database had it.
+#[derive(Debug)]
+pub struct MintRecord {
+    /// The key.
+    pub key: ApiKey,
+    /// Its secrets.
+    pub secrets: Vec<StoredSecret>,
+    /// Its project.
+    pub project: Project,
+    /// Its project's scope catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// Its project's own audiences.
+    pub audiences: Vec<Audience>,
+    /// The feed counter in that snapshot.
+    pub position: Position,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The scope; absent or empty means all.
+    pub scope: ScopeSet,
+    /// The audiences, as `resource` (RFC 8707) and `audience` (RFC 8693) name them; none means
+    /// the default.
+    pub audiences: Vec<Audience>,
+    /// The lifetime, capped to the longest.
+    pub lifetime: Option<Lifetime>,
+}
+
+/// What the decision takes from outside: whoever asks for one supplies clock and randomness.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The token server's public URL.
+    pub issuer: &'a str,
+    /// Now.
+    pub now: Timestamp,
+    /// The name of the new token.
+    pub jti: TokenId,
+}
+
+/// What is granted.
+#[derive(Debug)]
+pub struct Grant {
+    /// The token's claims.
+    pub claims: Claims,
+    /// The scope as it was asked for, without what it includes: what the answer says.
+    pub scope: ScopeSet,
+    /// How long the token lives.
+    pub lifetime: Lifetime,
+}
+
+/// Why nothing is granted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The key is blocked.
+    #[error("the API key is blocked")]
+    Blocked,
+    /// The key was deleted.
+    #[error("the API key was deleted")]
+    Deleted,
+    /// The key's time is over, or less than a second is left of it.
+    #[error("the API key has expired")]
+    Expired,
+    /// The request does not come from the key's allowlist.
+    #[error("the API key may not be used from this address")]
+    Address,
+    /// Values beyond the key's permissions.
+    #[error("the API key does not cover {}", list(.0))]
+    Scope(Vec<Scope>),
+    /// The key wants its scope named.
+    #[error("this API key must name the scope that it wants")]
+    ScopeRequired,
+    /// The key has nothing to give.
+    #[error("the API key holds no permission that is granted unnamed")]
+    NoPermissions,
+    /// An audience that is not the key's.
+    #[error("the API key may not ask for this resource or audience")]
+    Target,
+}
+
+/// Names at most five values, so that the answer stays short. They have passed the scope grammar,
+/// which has no quote and no backslash.
+fn list(scopes: &[Scope]) -> String {
+    let named: Vec<&str> = scopes.iter().take(5).map(Scope::as_str).collect();
+    let more = if scopes.len() > named.len() { " and more" } else { "" };
+    format!("{}{more}", named.join(", "))
+}
+
+/// Decides what token the key gets (design section 3, "Exchange"). The caller has authenticated
+/// the key.
+///
+/// # Errors
+/// The first [`Refusal`] in the order of the rules.
+pub fn decide(
+    record: &MintRecord,
+    ask: &Ask,
+    address: Option<IpAddr>,
+    moment: &Moment<'_>,
+) -> Result<Grant, Refusal> {
+    check_usable(&record.key, address, moment.now)?;
+    let scope = narrow_scope(record, &ask.scope)?;
+    let aud = narrow_audiences(record, &ask.audiences, moment.issuer)?;
+    let iat = moment.now.whole_secs();
+    let lifetime = narrow_lifetime(&record.key, ask.lifetime, iat)?;
+    let key = &record.key;
+    let claims = Claims {
+        iss: moment.issuer.into(),
+        sub: key.id.as_str().into(),
+        aud,
+        client_id: key.id.clone(),
+        exp: Timestamp::from_secs(iat.secs() + i64::from(lifetime.secs())),
+        iat,
+        jti: moment.jti,
+        scope: record.catalogue.expand(&scope),
+        prj: key.project.clone(),
+        pos: record.position,
+        ips: key.details.allowlist.clone(),
+        org: None,
+        anc: Vec::new(),
+        sub_kind: None,
+        act: None,
+        cnf: None,
+    };
+    Ok(Grant { claims, scope, lifetime })
+}
+
+/// Whether an authenticated key may be used at all, now and from there. This holds wherever a key
+/// authenticates.
+///
+/// # Errors
+/// [`Refusal::Blocked`], [`Refusal::Deleted`], [`Refusal::Expired`], [`Refusal::Address`].
+pub fn check_usable(key: &ApiKey, address: Option<IpAddr>, now: Timestamp) -> Result<(), Refusal> {
+    match key.state {
+        KeyState::Blocked => return Err(Refusal::Blocked),
+        KeyState::Deleted => return Err(Refusal::Deleted),
+        KeyState::Active => {}
+    }
+    if key.details.expires_at.is_some_and(|end| now >= end) {
+        return Err(Refusal::Expired);
+    }
+    if key.details.allowlist.admits(address) { Ok(()) } else { Err(Refusal::Address) }
+}
+
+/// Nothing named: all the key's permissions, but for the reserved ones of a tenant's key, which
+/// are granted only when named.
+fn narrow_scope(record: &MintRecord, asked: &ScopeSet) -> Result<ScopeSet, Refusal> {
+    let details = &record.key.details;
+    if !asked.is_empty() {
+        let held = record.catalogue.expand(&details.permissions);
+        let beyond: Vec<Scope> = asked.iter().filter(|scope| !held.covers(scope)).cloned().collect();
+        return if beyond.is_empty() { Ok(asked.clone()) } else { Err(Refusal::Scope(beyond)) };
+    }
+    if details.require_scope {
+        return Err(Refusal::ScopeRequired);
+    }
+    let administrative = record.project.id.as_str() == ProjectId::ADMINISTRATION;
+    let unnamed = |scope: &&Scope| administrative || !scope.is_reserved();
+    let granted: ScopeSet = details.permissions.iter().filter(unnamed).cloned().collect();
+    if granted.is_empty() { Err(Refusal::NoPermissions) } else { Ok(granted) }
+}
+
+/// The key's audiences, as far as they are still its project's.
+fn narrow_audiences(record: &MintRecord, asked: &[Audience], issuer: &str) -> Result<Audiences, Refusal> {
+    let allowed = audiences_of(record, issuer);
+    let chosen: Vec<Audience> = match asked {
+        [] => allowed.first().cloned().into_iter().collect(),
+        asked => asked.to_vec(),
+    };
+    let within = chosen.iter().all(|audience| allowed.contains(audience));
+    Audiences::new(chosen).filter(|_| within).ok_or(Refusal::Target)
+}
+
+/// What a key's tokens may be meant for, and what the key may introspect for: its own list, the
+/// default first, or else the project's default.
+#[must_use]
+pub fn audiences_of(record: &MintRecord, issuer: &str) -> Vec<Audience> {
+    let default = default_audience(&record.project.id, issuer);
+    if record.key.details.audiences.is_empty() {
+        return vec![default];
+    }
+    let still_ours = |audience: &&Audience| **audience == default || record.audiences.contains(audience);
+    record.key.details.audiences.iter().filter(still_ours).cloned().collect()
+}
+
+/// `<issuer>/projects/<project id>`; for administrators' keys the admin surface.
+#[must_use]
+pub fn default_audience(project: &ProjectId, issuer: &str) -> Audience {
+    let path = if project.as_str() == ProjectId::ADMINISTRATION {
+        "admin".to_owned()
+    } else {
+        format!("projects/{project}")
+    };
+    format!("{issuer}/{path}")
+        .parse()
+        .expect("an issuer is a URL without fragment, short enough for an audience")
+}
+
+fn narrow_lifetime(key: &ApiKey, asked: Option<Lifetime>, iat: Timestamp) -> Result<Lifetime, Refusal> {
+    let mut lifetime = key.details.lifetime();
+    if let Some(asked) = asked {
+        lifetime = lifetime.min(asked);
+    }
+    if let Some(end) = key.details.expires_at {
+        let left = u32::try_from(end.since(iat).as_secs()).unwrap_or(u32::MAX);
+        lifetime = Lifetime::from_secs(left.min(lifetime.secs())).ok_or(Refusal::Expired)?;
+    }
+    Ok(lifetime)
+}

@@ -1,0 +1,28 @@
+//! The rules, as plain functions over plain data: what a key may mint, what an edit takes away,
+//! what a secret looks like, how the audit chain is sealed.
+//!
+//! Nothing here waits, reads a clock, draws randomness or knows of HTTP or SQL; a test enforces it.
+//! The vocabulary that tokens need comes from the guard and is re-exported.
+
+pub mod api_key;
+pub mod audit;
+pub mod base62;
+pub mod catalogue;
+pub mod edit;
+pub mod feed;
+pub mod grant;
+pub mod project;
+pub mod reason;
+pub mod secret;
+pub mod signing_key;
+
+pub use api_key::{ApiKey, KeyDetails, KeyState, Lifetime};
+pub use catalogue::{Catalogue, CatalogueScope};
+pub use feed::{Changed, Ends, FeedDraft, FeedEntry, Tag};
+pub use portcullis_guard::{
+    Allowlist, Audience, Audiences, Claims, Freshness, InvalidScope, KeyId, Position, ProjectId,
+    Refusal as TokenRefusal, Revocation, Scope, ScopeSet, SigningKeyId, Target, Timestamp, TokenId,
+};
+pub use project::{Project, ProjectKind};
+pub use reason::Reason;
+pub use secret::{Pepper, Secret, SecretDigest, StoredSecret};

@@ -1,0 +1,28 @@
+//! Whether the process is alive, and whether it can admit anybody.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use portcullis_guard::Freshness;
+use serde_json::json;
+
+use crate::web::Server;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn alive() -> Response {
+    Json(json!({ "status": "alive" })).into_response()
+}
+
+/// `GET /readyz`: the copy of the revocation list is fresh enough to admit anybody. 503 if not.
+pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
+    let (status, word) = match server.copy.freshness() {
+        Freshness::Fresh => (StatusCode::OK, "fresh"),
+        Freshness::Late => (StatusCode::OK, "late"),
+        Freshness::Stale => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
+    };
+    let age = server.copy.age().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    (status, Json(json!({ "revocation_list": word, "age_ms": age }))).into_response()
+}

@@ -1,0 +1,51 @@
+//! The public listener: the routes, the layers around them in order, and how it starts and stops.
+
+mod health;
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::oauth;
+use crate::web::Server;
+
+pub use serve::{Listener, Running};
+
+/// How long a request may take, its body included.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// All that the public listener answers.
+pub fn router(server: Arc<Server>) -> Router {
+    oauth::routes(&server.issuer)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(|| async { plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here") })
+        .method_not_allowed_fallback(|| async {
+            let why = "this endpoint does not take this method";
+            plain(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", why)
+        })
+        .with_state(server)
+        // From the inside out: a panic of one request is that request's 500; slow senders are let
+        // go; nothing that we answer is anything but what it says it is.
+        .layer(CatchPanicLayer::custom(|_| {
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed")
+        }))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+}
+
+fn plain(status: StatusCode, error: &str, why: &str) -> Response {
+    (status, axum::Json(json!({ "error": error, "error_description": why }))).into_response()
+}

@@ -1,0 +1,104 @@
+//! Listening, the background loop, and stopping: stop accepting, finish what is under way within
+//! ten seconds, flush the log.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+use tokio::task::JoinHandle;
+
+use super::router;
+use crate::web::Server;
+
+/// How often the database is looked at for changes.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long requests under way may take once the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest head of a request, in bytes.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// A bound socket that nobody is served on yet.
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Binds an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self(listener))
+    }
+
+    /// The address that was bound.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Running {
+    handle: Handle<SocketAddr>,
+    serving: JoinHandle<io::Result<()>>,
+    following: JoinHandle<()>,
+    writer: JoinHandle<()>,
+}
+
+impl Running {
+    /// Serves on a listener and follows the feed, until [`Running::stop`].
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn start(listener: Listener, server: Arc<Server>, writer: JoinHandle<()>) -> io::Result<Self> {
+        let handle = Handle::new();
+        let following = tokio::spawn(follow(server.clone()));
+        let app = router(server).into_make_service_with_connect_info::<SocketAddr>();
+        let mut listening = axum_server::from_tcp(listener.0)?.handle(handle.clone());
+        let http = listening.http_builder();
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+        http.http2().timer(TokioTimer::new()).max_header_list_size(64 * 1024);
+        let serving = tokio::spawn(listening.serve(app));
+        Ok(Self { handle, serving, following, writer })
+    }
+
+    /// Stops: accepts nobody any more, finishes what is under way, flushes the issuance log.
+    pub async fn stop(self) {
+        self.handle.graceful_shutdown(Some(GRACE));
+        let _ = self.serving.await;
+        self.following.abort();
+        let _ = self.following.await;
+        // The last reference to the server is gone with its requests; the writer ends by itself.
+        let _ = tokio::time::timeout(GRACE, self.writer).await;
+    }
+}
+
+async fn follow(server: Arc<Server>) {
+    let mut turn = tokio::time::interval(LOOK);
+    turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        turn.tick().await;
+        match server.sync.step().await {
+            Ok(()) if failing => {
+                tracing::info!("the feed is read again");
+                failing = false;
+            }
+            Err(error) if !failing => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the feed cannot be read");
+                failing = true;
+            }
+            _ => {}
+        }
+    }
+}

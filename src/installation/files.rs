@@ -1,0 +1,123 @@
+//! The files of a data directory: who may read them, and how they are written without a moment in
+//! which half of one is there.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::config::MasterKeySetting;
+use crate::signing::MasterKey;
+
+/// Why a file or folder cannot be used; says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The operating system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// Others than its owner can read it.
+    #[error("{} can be read by others; run `chmod 600 {}`", .0.display(), .0.display())]
+    Open(PathBuf),
+    /// It does not hold a master key.
+    #[error("{} does not hold a master key of 64 hex digits; restore the file that belongs to this database", .0.display())]
+    NotAMasterKey(PathBuf),
+    /// Another server runs on it.
+    #[error("another `portcullis serve` runs on {}; stop it, or name another --data-dir", .0.display())]
+    Locked(PathBuf),
+}
+
+/// The files of a data directory.
+pub(super) struct Files {
+    folder: PathBuf,
+}
+
+impl Files {
+    pub(super) fn in_folder(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.folder.join("portcullis.db")
+    }
+
+    pub(super) fn master_key_path(&self) -> PathBuf {
+        self.folder.join("master.key")
+    }
+
+    pub(super) fn admin_key_path(&self) -> PathBuf {
+        self.folder.join("admin-key.json")
+    }
+
+    /// Makes the folder, for its owner alone, if it is not there.
+    pub(super) fn make_folder(&self) -> Result<(), FileError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(io_error(&self.folder))
+    }
+
+    /// The master key: from the environment, else from its file; none if there is neither.
+    pub(super) fn master_key(&self, set: Option<&MasterKeySetting>) -> Result<Option<MasterKey>, FileError> {
+        if let Some(set) = set {
+            return Ok(Some(MasterKey::from_bytes(Zeroizing::new(*set.expose()))));
+        }
+        let path = self.master_key_path();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error(&path)(error)),
+        };
+        let mode = path.metadata().map_err(io_error(&path))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(FileError::Open(path));
+        }
+        MasterKey::from_hex(text.trim()).map(Some).ok_or(FileError::NotAMasterKey(path))
+    }
+
+    /// Writes a file for its owner alone: whole or not at all, and on the disk before this returns.
+    pub(super) fn write(&self, path: &Path, content: &str) -> Result<(), FileError> {
+        let draft = path.with_extension("new");
+        let write = || {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            file.write_all(content.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&draft, path)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(io_error(path))
+    }
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FileError + use<> {
+    let path = path.to_owned();
+    move |source| FileError::Io { path, source }
+}
+
+/// Held by the one server of a data directory, and released with the process whatever ends it.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl Lock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// [`FileError::Locked`] if another server has it.
+    pub fn take(folder: &Path) -> Result<Self, FileError> {
+        let files = Files::in_folder(folder);
+        files.make_folder()?;
+        let path = folder.join("serve.lock");
+        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = open.map_err(io_error(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(FileError::Locked(folder.to_owned())),
+            Err(TryLockError::Error(error)) => Err(io_error(&path)(error)),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The installation on disk: data directory, master key, database; made on first use.
+//!
+//! `serve` and every command begin here. Not here: what the server does once it runs (`http`).
+
+mod files;
+mod founding;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::config::Settings;
+use crate::domain::audit::Actor;
+use crate::entropy::Entropy;
+use crate::keys::acts::Acts;
+use crate::signing::{DataKeys, Error as SigningError, WrongMasterKey};
+use crate::store::SqliteStore;
+use crate::store::{Error as StoreError, Installation as _, Store};
+use crate::time::Clock;
+
+pub use files::{FileError, Lock};
+pub use founding::AdminKey;
+
+/// An opened installation.
+pub struct Installation {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The opened data keys.
+    pub data_keys: DataKeys,
+    /// The public URL under which tokens are issued.
+    pub issuer: Arc<str>,
+    /// The first administrator's key, if the installation was founded just now.
+    pub admin_key: Option<AdminKey>,
+    surroundings: Surroundings,
+}
+
+/// What an installation takes from outside.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// What to do about an installation that is not there, or has another issuer.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The public URL wanted; none takes the one on record.
+    pub issuer: Option<String>,
+    /// Whether to found one where there is none.
+    pub found: bool,
+    /// Whether another issuer than the one on record is meant.
+    pub accept_new_issuer: bool,
+}
+
+/// Why an installation cannot be opened. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none.
+    #[error("there is no installation in {}; run `portcullis init` or `portcullis serve`, or name another --data-dir", .0.display())]
+    None(PathBuf),
+    /// A file or folder of it cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The database cannot be used.
+    #[error("{}: {source}", path.display())]
+    Store {
+        /// The database's file.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The database was sealed under another master key.
+    #[error(
+        "{0}; restore the file master.key that belongs to this database, or set PORTCULLIS_MASTER_KEY to it"
+    )]
+    MasterKey(#[from] WrongMasterKey),
+    /// There is no master key for the database that is there.
+    #[error("the master key is missing: neither PORTCULLIS_MASTER_KEY nor {} exists; restore it: nothing can be opened without it", .0.display())]
+    NoMasterKey(PathBuf),
+    /// A signing key could not be made.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// It is a backup's copy.
+    #[error("this database is a backup's copy; run `portcullis restore` before serving it")]
+    Backup,
+    /// Tokens would be issued under another name.
+    #[error(
+        "this installation issues tokens as {on_record}, not as {wanted}; set `issuer` to it, or pass --accept-new-issuer: every token that is out is refused then"
+    )]
+    NewIssuer {
+        /// The issuer that the database was founded with.
+        on_record: String,
+        /// The issuer that the settings name.
+        wanted: String,
+    },
+    /// There is nothing to derive the issuer from.
+    #[error(
+        "`issuer` is not set and cannot be derived; set it to the public URL of this server (flag --issuer, PORTCULLIS_ISSUER, or `issuer` in portcullis.toml)"
+    )]
+    NoIssuer,
+}
+
+impl Installation {
+    /// Opens the installation of these settings.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open(settings: &Settings, terms: &Terms, surroundings: Surroundings) -> Result<Self, Error> {
+        let files = files::Files::in_folder(&settings.data_dir);
+        if terms.found {
+            files.make_folder()?;
+        } else if !files.database().exists() {
+            return Err(Error::None(settings.data_dir.clone()));
+        }
+        let path = files.database();
+        let at = |source| Error::Store { path: path.clone(), source };
+        let store = Arc::new(SqliteStore::open(&path).await.map_err(at)?);
+        let (founded, mut admin_key) = (store.installation().await.map_err(at)?, None);
+        let founded = match founded {
+            Some(founded) => founded,
+            None if terms.found => {
+                let key = founding::found(store.as_ref(), &files, settings, terms, &surroundings).await?;
+                admin_key = Some(key);
+                store.installation().await.map_err(at)?.ok_or(Error::None(settings.data_dir.clone()))?
+            }
+            None => return Err(Error::None(settings.data_dir.clone())),
+        };
+        if founded.backup_mark.is_some() {
+            return Err(Error::Backup);
+        }
+        let master = files.master_key(settings.master_key.as_ref())?;
+        let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
+        let data_keys = DataKeys::open(&master, &store.data_keys().await.map_err(at)?)?;
+        let issuer = settle_issuer(founded.issuer, terms)?;
+        if issuer.is_new {
+            store.change_issuer(&issuer.url).await.map_err(at)?;
+        }
+        Ok(Self { store, data_keys, issuer: issuer.url.into(), admin_key, surroundings })
+    }
+
+    /// Acts in somebody's name, without a server.
+    #[must_use]
+    pub fn acts(&self, actor: Actor) -> Acts {
+        Acts {
+            store: self.store.clone(),
+            clock: self.surroundings.clock.clone(),
+            entropy: self.surroundings.entropy.clone(),
+            pepper: self.data_keys.pepper.clone(),
+            issuer: self.issuer.clone(),
+            actor,
+            address: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Installation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Installation").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+struct Settled {
+    url: String,
+    is_new: bool,
+}
+
+fn settle_issuer(on_record: String, terms: &Terms) -> Result<Settled, Error> {
+    match &terms.issuer {
+        Some(wanted) if *wanted != on_record => {
+            let wanted = wanted.clone();
+            if terms.accept_new_issuer {
+                Ok(Settled { url: wanted, is_new: true })
+            } else {
+                Err(Error::NewIssuer { on_record, wanted })
+            }
+        }
+        _ => Ok(Settled { url: on_record, is_new: false }),
+    }
+}

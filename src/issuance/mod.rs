@@ -1,0 +1,97 @@
+//! The issuance log: no token is handed out that it does not hold (promise P5).
+//!
+//! Group commit: one writer takes whatever has queued up while the last commit ran and commits it
+//! as one transaction, without waiting for more. The insert itself is conditional: a token whose
+//! key or project was edited after the decision is not recorded, and so not handed out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::store::{Error as StoreError, IssuedToken, IssuedTokens};
+
+/// How many tokens may wait; beyond it a request is turned away at once.
+const QUEUE: usize = 4096;
+/// How many tokens one transaction records at most.
+const BATCH: usize = 512;
+/// How long a request waits for its commit.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a token may not be handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Key or project were edited after the decision.
+    #[error("the key or its project was changed meanwhile")]
+    Moved,
+    /// More tokens are waiting than the log takes.
+    #[error("the issuance log is full")]
+    Full,
+    /// The log did not commit, or not in time. The token may be in it all the same.
+    #[error("the issuance log did not commit")]
+    NotCommitted,
+}
+
+/// The way into the log.
+#[derive(Debug)]
+pub struct IssuanceLog {
+    queue: mpsc::Sender<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    token: IssuedToken,
+    answer: oneshot::Sender<Result<(), Error>>,
+}
+
+impl IssuanceLog {
+    /// Starts the writer. It ends once the log is dropped and all that waited is written.
+    #[must_use]
+    pub fn start(store: Arc<dyn IssuedTokens>) -> (Self, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        (Self { queue }, tokio::spawn(write(store, waiting)))
+    }
+
+    /// Records a token, durably.
+    ///
+    /// # Errors
+    /// See [`Error`]; on any of them the token must not leave the house.
+    pub async fn record(&self, token: IssuedToken) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Waiting { token, answer }).map_err(|_| Error::Full)?;
+        match timeout(PATIENCE, answered).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(Error::NotCommitted),
+        }
+    }
+}
+
+async fn write(store: Arc<dyn IssuedTokens>, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let (tokens, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|w| (w.token, w.answer)).unzip();
+        let outcomes = outcomes(store.record(&tokens).await, tokens.len());
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // Nobody may be waiting any more; the row stays.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+fn outcomes(recorded: Result<Vec<bool>, StoreError>, tokens: usize) -> Vec<Result<(), Error>> {
+    match recorded {
+        Ok(recorded) => {
+            recorded.into_iter().map(|yes| if yes { Ok(()) } else { Err(Error::Moved) }).collect()
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                tokens,
+                "the issuance log did not commit"
+            );
+            vec![Err(Error::NotCommitted); tokens]
+        }
+    }
+}

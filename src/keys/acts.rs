@@ -1,0 +1,277 @@
+//! What administrators and key holders do: each act reads the state, lets the rules decide what
+//! it means for tokens that are out, and commits change, feed entry and audit row together.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::domain::api_key::InvalidDetails;
+use crate::domain::audit::{Act, Actor, AuditDraft};
+use crate::domain::catalogue::InvalidEntry;
+use crate::domain::edit::{EditRefused, KeyChange, KeyEdit};
+use crate::domain::feed::{Changed, FeedDraft, Tag};
+use crate::domain::grant::MintRecord;
+use crate::domain::{
+    ApiKey, Audience, KeyDetails, KeyId, KeyState, Pepper, Position, ProjectId, Reason, Secret,
+};
+use crate::entropy::Entropy;
+use crate::store::{Error as StoreError, Lookup, NewKey, Store};
+use crate::time::Clock;
+
+/// How often an act that must not fail for a neighbour's edit is decided anew.
+const TRIES: u32 = 10;
+
+/// Why an act was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The key may not be edited like this.
+    #[error(transparent)]
+    Edit(#[from] EditRefused),
+    /// The key may not be like this.
+    #[error(transparent)]
+    Details(#[from] InvalidDetails),
+    /// The scope may not stand in the catalogue like this.
+    #[error(transparent)]
+    Scope(#[from] InvalidEntry),
+    /// Administrators' keys are bound by a catalogue that nobody edits.
+    #[error("the project `portcullis` is built in; its scopes and audiences cannot be edited")]
+    BuiltIn,
+    /// A key would be meant for an audience that is not its project's.
+    #[error("`{0}` is no audience of this project; add it to the project first")]
+    ForeignAudience(Audience),
+    /// An audience that the token server keeps for itself or gives every project.
+    #[error("audiences that begin with the issuer are given by Portcullis itself")]
+    OwnAudience,
+    /// The database says no, or nothing.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Carries out acts, in somebody's name.
+pub struct Acts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids and secrets come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What secrets are digested with.
+    pub pepper: Arc<Pepper>,
+    /// The token server's public URL.
+    pub issuer: Arc<str>,
+    /// In whose name.
+    pub actor: Actor,
+    /// From where.
+    pub address: Option<IpAddr>,
+}
+
+/// Why somebody acts.
+#[derive(Clone, Debug, Default)]
+pub struct Why {
+    /// The reason.
+    pub reason: Reason,
+    /// What else is to be said about it.
+    pub note: Option<String>,
+}
+
+impl Acts {
+    /// Makes an API key; the secret is shown to whoever asked, and kept nowhere.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn create_key(
+        &self,
+        project: &ProjectId,
+        details: KeyDetails,
+    ) -> Result<(ApiKey, Secret), Error> {
+        let project = self.store.project(project).await?.ok_or(StoreError::Missing("project"))?;
+        details.check(&project.id)?;
+        self.check_audiences(&project.id, &details).await?;
+        let (id, secret) = Secret::generate(project.kind, &self.entropy.bytes());
+        let mut key = ApiKey {
+            id,
+            project: project.id,
+            state: KeyState::Active,
+            details,
+            created_at: self.clock.now(),
+            changed: Position::START,
+        };
+        let new = self.new_key(&key, &secret);
+        key.changed = self.store.create_key(&new).await?;
+        Ok((key, secret))
+    }
+
+    /// A key as the store takes it.
+    #[must_use]
+    pub fn new_key(&self, key: &ApiKey, secret: &Secret) -> NewKey {
+        let changed = Changed::Key { project: key.project.clone(), key: key.id.clone() };
+        NewKey {
+            key: key.clone(),
+            digest: self.pepper.digest(secret),
+            feed: FeedDraft::changed(changed, self.tag()),
+            audit: self.audit(Act::CreateKey, Some(&key.project), key.id.as_str(), described(&key.details)),
+        }
+    }
+
+    /// Replaces a key's details by what `edit` makes of them.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`StoreError::Conflict`] if somebody else edited it meanwhile.
+    pub async fn edit_key(
+        &self,
+        id: &KeyId,
+        edit: impl FnOnce(KeyDetails) -> KeyDetails + Send,
+        why: &Why,
+    ) -> Result<Done, Error> {
+        let record = self.record(id).await?;
+        let details = edit(record.key.details.clone());
+        details.check(&record.project.id)?;
+        self.check_audiences(&record.project.id, &details).await?;
+        let mut detail = described(&details);
+        detail["was"] = described(&record.key.details);
+        self.commit(&record, KeyEdit::Details(details), explained(detail, why)).await
+    }
+
+    /// Blocks, unblocks, deletes a key, or revokes its tokens. Decided anew if somebody else edits
+    /// the key meanwhile: a block must not fail for a rename.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn act_on_key(&self, id: &KeyId, act: KeyAct, why: &Why) -> Result<Done, Error> {
+        for _ in 1..TRIES {
+            match self.try_act_on_key(id, act, why).await {
+                Err(Error::Store(StoreError::Conflict)) => {}
+                done => return done,
+            }
+        }
+        self.try_act_on_key(id, act, why).await
+    }
+
+    async fn try_act_on_key(&self, id: &KeyId, act: KeyAct, why: &Why) -> Result<Done, Error> {
+        let record = self.record(id).await?;
+        let edit = match act {
+            KeyAct::Block => KeyEdit::Block,
+            KeyAct::Unblock => KeyEdit::Unblock,
+            KeyAct::Delete => KeyEdit::Delete,
+            KeyAct::RevokeTokens => KeyEdit::RevokeTokens,
+        };
+        self.commit(&record, edit, explained(json!({}), why)).await
+    }
+
+    /// Gives a key a new secret; the old ones end after `overlap`. Tokens that are out live on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn regenerate(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+        why: &Why,
+    ) -> Result<(Done, Secret), Error> {
+        let record = self.record(id).await?;
+        let secret = Secret::regenerate(id, record.project.kind, &self.entropy.bytes());
+        let old_end = self.clock.now().after(overlap);
+        let detail = json!({ "overlap_secs": overlap.as_secs() });
+        let edit = KeyEdit::Regenerate { digest: self.pepper.digest(&secret), old_end };
+        let done = self.commit(&record, edit, explained(detail, why)).await?;
+        Ok((done, secret))
+    }
+
+    async fn record(&self, id: &KeyId) -> Result<MintRecord, Error> {
+        let found = self.store.mint_record(&Lookup::Id(id.clone())).await?;
+        Ok(found.value.ok_or(StoreError::Missing("API key"))?)
+    }
+
+    async fn commit(&self, record: &MintRecord, edit: KeyEdit, detail: Value) -> Result<Done, Error> {
+        let (key, now) = (&record.key, self.clock.now());
+        let live = record.secrets.iter().filter(|secret| secret.is_live(now)).count();
+        edit.check(key, live, now)?;
+        let narrowed = edit.is_narrowing(key, &record.catalogue);
+        let change = KeyChange {
+            key: key.id.clone(),
+            expected_changed: key.changed,
+            expected_project: record.project.changed,
+            feed: edit.feed(key, &record.catalogue, self.tag()),
+            audit: self.audit(edit.act(), Some(&key.project), key.id.as_str(), detail),
+            edit,
+        };
+        let position = self.store.change_key(&change).await?;
+        Ok(Done { project: key.project.clone(), position, narrowed })
+    }
+
+    async fn check_audiences(&self, project: &ProjectId, details: &KeyDetails) -> Result<(), Error> {
+        let default = crate::domain::grant::default_audience(project, &self.issuer);
+        let ours = self.store.audiences(project).await?;
+        match details.audiences.iter().find(|audience| **audience != default && !ours.contains(audience)) {
+            Some(foreign) => Err(Error::ForeignAudience(foreign.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// A random mark for a feed entry.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag::from_bytes(self.entropy.bytes())
+    }
+
+    /// An audit row of this actor, now.
+    #[must_use]
+    pub fn audit(&self, act: Act, project: Option<&ProjectId>, target: &str, detail: Value) -> AuditDraft {
+        AuditDraft {
+            at: self.clock.now(),
+            actor: self.actor.clone(),
+            address: self.address,
+            act,
+            project: project.cloned(),
+            target: target.to_owned(),
+            detail,
+        }
+    }
+}
+
+/// An act on a key that changes nothing but whether it and its tokens work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAct {
+    /// Blocks it.
+    Block,
+    /// Unblocks it.
+    Unblock,
+    /// Deletes it.
+    Delete,
+    /// Revokes its outstanding tokens.
+    RevokeTokens,
+}
+
+/// An act that was carried out.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The key's project.
+    pub project: ProjectId,
+    /// Where its feed entry stands.
+    pub position: Position,
+    /// Whether tokens that were out are dead now.
+    pub narrowed: bool,
+}
+
+/// A key's details, for the audit log.
+fn described(details: &KeyDetails) -> Value {
+    json!({
+        "name": details.name,
+        "permissions": details.permissions,
+        "allowlist": details.allowlist,
+        "audiences": details.audiences,
+        "token_lifetime": details.token_lifetime.map(crate::domain::Lifetime::secs),
+        "require_scope": details.require_scope,
+        "expires_at": details.expires_at.map(crate::domain::Timestamp::secs),
+    })
+}
+
+fn explained(mut detail: Value, why: &Why) -> Value {
+    detail["reason"] = json!(why.reason);
+    if let Some(note) = &why.note {
+        detail["note"] = json!(note);
+    }
+    detail
+}

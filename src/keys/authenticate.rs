@@ -1,0 +1,122 @@
+//! Whose key is this? One answer for every surface, and no answer that helps a stranger.
+//!
+//! Unknown id, wrong secret, and wrong secret of a blocked, deleted or expired key are told apart
+//! neither by the answer nor by the work done: one digest, one look-up, the same comparisons
+//! (threat S5). Only whoever presents the right secret learns of the key's state, from
+//! `domain::grant::check_usable`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::records::{Records, Use};
+use super::throttle::Throttle;
+use crate::domain::grant::MintRecord;
+use crate::domain::secret::{Secret, is_one_of};
+use crate::domain::{KeyId, Pepper};
+use crate::store::Error as StoreError;
+use crate::time::Clock;
+
+/// What a caller presented to prove that a key is theirs.
+#[derive(Debug)]
+pub enum Credentials {
+    /// Id and secret. The id is what the caller wrote: it may be that of no key at all.
+    IdAndSecret(String, Secret),
+    /// The secret alone; it names its key, or its digest finds it.
+    SecretAlone(Secret),
+}
+
+/// Why nobody was authenticated.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    /// These credentials belong to no key.
+    #[error("client authentication failed")]
+    Unknown,
+    /// Likewise, and too often.
+    #[error("too many failed authentications")]
+    TooMany {
+        /// How long to wait before the next try.
+        wait: Duration,
+    },
+    /// It cannot be told now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Tells whose key it is.
+pub struct Authenticator {
+    records: Arc<Records>,
+    throttle: Throttle,
+    pepper: Arc<Pepper>,
+    clock: Arc<dyn Clock>,
+    /// How many digests were computed: what a test of threat S5 counts.
+    digests: AtomicU64,
+}
+
+impl Authenticator {
+    /// An authenticator over these records.
+    #[must_use]
+    pub fn new(
+        records: Arc<Records>,
+        throttle: Throttle,
+        pepper: Arc<Pepper>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { records, throttle, pepper, clock, digests: AtomicU64::new(0) }
+    }
+
+    /// The record of the key that the credentials prove. Whether it may be used is another
+    /// question.
+    ///
+    /// # Errors
+    /// See [`Denied`].
+    pub async fn authenticate(
+        &self,
+        credentials: &Credentials,
+        address: Option<IpAddr>,
+        how: Use,
+    ) -> Result<Arc<MintRecord>, Denied> {
+        let (named, secret) = match credentials {
+            Credentials::IdAndSecret(id, secret) => (id.parse::<KeyId>().ok(), secret),
+            Credentials::SecretAlone(secret) => (secret.names_key(), secret),
+        };
+        let digest = self.pepper.digest(secret);
+        self.digests.fetch_add(1, Ordering::Relaxed);
+        let found = match (&named, credentials) {
+            (Some(id), _) => self.records.by_id(id, how).await?,
+            (None, Credentials::SecretAlone(_)) => self.records.by_digest(&digest, how).await?,
+            // No key can have this id.
+            (None, Credentials::IdAndSecret(..)) => None,
+        };
+        let secrets = found.as_ref().map_or(&[][..], |record| &record.secrets);
+        let proven = is_one_of(&digest, secrets, self.clock.now());
+        match found {
+            Some(record) if proven => Ok(record),
+            _ => Err(self.denied(credentials, named.as_ref(), address)),
+        }
+    }
+
+    /// How many digests of secrets were computed so far.
+    #[must_use]
+    pub fn digests(&self) -> u64 {
+        self.digests.load(Ordering::Relaxed)
+    }
+
+    fn denied(&self, credentials: &Credentials, named: Option<&KeyId>, address: Option<IpAddr>) -> Denied {
+        let id = match (credentials, named) {
+            (Credentials::IdAndSecret(id, _), _) => id.as_str(),
+            (Credentials::SecretAlone(_), named) => named.map_or("", KeyId::as_str),
+        };
+        match self.throttle.failed(id, address) {
+            Ok(()) => Denied::Unknown,
+            Err(wait) => Denied::TooMany { wait },
+        }
+    }
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator").field("throttle", &self.throttle).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,13 @@
+//! An API key's life: who presents it, what is known of it, what is done to it.
+//!
+//! Not here: what a key may mint (`domain::grant`), how a request carries credentials (`oauth`).
+
+pub mod acts;
+mod authenticate;
+mod project_acts;
+mod records;
+mod throttle;
+
+pub use authenticate::{Authenticator, Credentials, Denied};
+pub use records::{Records, Use};
+pub use throttle::{Limits as ThrottleLimits, Rate, Throttle};

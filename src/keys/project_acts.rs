@@ -1,0 +1,95 @@
+//! The acts on projects: making them, their scope catalogues, their audiences.
+
+use serde_json::{Value, json};
+
+use super::acts::{Acts, Error};
+use crate::domain::api_key::check_name;
+use crate::domain::audit::Act;
+use crate::domain::edit::{ProjectChange, ProjectEdit};
+use crate::domain::feed::{Changed, FeedDraft};
+use crate::domain::{Audience, CatalogueScope, Position, Project, ProjectId, ProjectKind, Scope, base62};
+use crate::store::{Error as StoreError, NewProject};
+
+impl Acts {
+    /// Makes a project.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn create_project(&self, name: &str, kind: ProjectKind) -> Result<Project, Error> {
+        check_name(name)?;
+        let id = format!("prj_{}", base62::encode::<16>(&self.entropy.bytes::<16>()));
+        let id: ProjectId = id.parse().expect("base62 and an underscore are a well-formed project id");
+        let at = self.clock.now();
+        let mut project =
+            Project { id, kind, name: name.to_owned(), created_at: at, changed: Position::START };
+        let feed = FeedDraft::changed(Changed::Project { project: project.id.clone() }, self.tag());
+        let detail = json!({ "name": name, "kind": kind });
+        let audit = self.audit(Act::CreateProject, Some(&project.id), project.id.as_str(), detail);
+        project.changed =
+            self.store.create_project(&NewProject { project: project.clone(), feed, audit }).await?;
+        Ok(project)
+    }
+
+    /// Defines a scope of a project's catalogue, or replaces its definition.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_scope(
+        &self,
+        project: &ProjectId,
+        scope: Scope,
+        entry: CatalogueScope,
+    ) -> Result<Position, Error> {
+        entry.check(&scope)?;
+        let detail = json!({ "description": entry.description, "includes": entry.includes });
+        let target = scope.to_string();
+        self.change_project(project, ProjectEdit::SetScope(scope, entry), target, detail).await
+    }
+
+    /// Takes a scope out of a project's catalogue.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn remove_scope(&self, project: &ProjectId, scope: Scope) -> Result<Position, Error> {
+        let target = scope.to_string();
+        self.change_project(project, ProjectEdit::RemoveScope(scope), target, json!({})).await
+    }
+
+    /// Gives a project an audience.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn add_audience(&self, project: &ProjectId, audience: Audience) -> Result<Position, Error> {
+        if audience.as_str().starts_with(&*self.issuer) {
+            return Err(Error::OwnAudience);
+        }
+        let target = audience.to_string();
+        self.change_project(project, ProjectEdit::AddAudience(audience), target, json!({})).await
+    }
+
+    /// Takes an audience from a project.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn remove_audience(&self, project: &ProjectId, audience: Audience) -> Result<Position, Error> {
+        let target = audience.to_string();
+        self.change_project(project, ProjectEdit::RemoveAudience(audience), target, json!({})).await
+    }
+
+    async fn change_project(
+        &self,
+        id: &ProjectId,
+        edit: ProjectEdit,
+        target: String,
+        detail: Value,
+    ) -> Result<Position, Error> {
+        if id.as_str() == ProjectId::ADMINISTRATION {
+            return Err(Error::BuiltIn);
+        }
+        let project = self.store.project(id).await?.ok_or(StoreError::Missing("project"))?;
+        let catalogue = self.store.catalogue(id).await?;
+        let feed = edit.feed(&project, &catalogue, self.tag());
+        let audit = self.audit(edit.act(), Some(id), &target, detail);
+        Ok(self.store.change_project(&ProjectChange { project, edit, feed, audit }).await?)
+    }
+}

@@ -1,0 +1,41 @@
+//! The key that speaks: its value is the proof of authentication.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+
+use super::client_auth;
+use super::error::Error;
+use crate::domain::grant::{MintRecord, check_usable};
+use crate::keys::Use;
+use crate::web::{ClientAddress, Form, Server};
+
+/// An authenticated, usable key, and the form that it sent.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// What is known of the key.
+    pub record: Arc<MintRecord>,
+    /// Where it spoke from.
+    pub address: Option<IpAddr>,
+    /// What it sent.
+    pub form: Form,
+}
+
+impl FromRequest<Arc<Server>> for Caller {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Error> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(ClientAddress(address)) = ClientAddress::from_request_parts(&mut parts, server).await;
+        let form = Form::of_request(&parts, body).await?;
+        let presented = client_auth::read(&parts.headers, &form)?;
+        let challenge = presented.challenge;
+        let record =
+            server.authenticator.authenticate(&presented.credentials, address, Use::Remembered).await;
+        let record = record.map_err(|denied| Error::denied(denied, challenge))?;
+        check_usable(&record.key, address, server.clock.now())
+            .map_err(|refusal| Error::refused(&refusal, challenge))?;
+        Ok(Self { record, address, form })
+    }
+}

@@ -1,0 +1,82 @@
+//! Client authentication: exactly one method in a request (RFC 6749 §2.3), each in a file.
+
+mod app_headers;
+mod basic;
+mod bearer_secret;
+mod post;
+
+use axum::http::{HeaderMap, header};
+
+use super::error::{Challenge, Error};
+use crate::keys::Credentials;
+use crate::web::Form;
+
+/// The methods by their registered names (RFC 8414 §2), as the metadata lists them. The headers
+/// `X-App-Id` and `X-App-Token`, and a secret as a bearer token, have no registered names.
+pub(super) const METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
+/// What a caller presented, and how.
+#[derive(Debug)]
+pub(super) struct Presented {
+    /// The credentials.
+    pub credentials: Credentials,
+    /// What a 401 challenges with.
+    pub challenge: Challenge,
+}
+
+/// Reads the credentials of a request.
+///
+/// # Errors
+/// `invalid_request` for more than one method, or parts of one; `invalid_client` for none, or for
+/// what cannot be decoded.
+pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Presented, Error> {
+    let in_header = from_authorization(headers)?;
+    let in_app_headers = app_headers::read(headers)?;
+    let secret_in_body = form.get("client_secret").is_some();
+    if usize::from(in_header.is_some()) + usize::from(in_app_headers.is_some()) + usize::from(secret_in_body)
+        > 1
+    {
+        return Err(Error::InvalidRequest("the request carries more than one set of credentials"));
+    }
+    let presented = match (in_header, in_app_headers) {
+        (Some(presented), _) => presented,
+        (None, Some(credentials)) => Presented { credentials, challenge: Challenge::Basic },
+        (None, None) => Presented { credentials: post::read(form)?, challenge: Challenge::Basic },
+    };
+    check_client_id(&presented.credentials, form)?;
+    Ok(presented)
+}
+
+fn from_authorization(headers: &HeaderMap) -> Result<Option<Presented>, Error> {
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(Error::InvalidRequest("the request carries more than one set of credentials"));
+    }
+    let undecodable = || Error::unauthenticated(Challenge::Basic);
+    let line = line.to_str().map_err(|_| undecodable())?;
+    let (scheme, value) = line.split_once(' ').ok_or_else(undecodable)?;
+    let value = value.trim_matches(' ');
+    let (credentials, challenge) = match scheme.to_ascii_lowercase().as_str() {
+        "basic" => (basic::read(value), Challenge::Basic),
+        "bearer" => (bearer_secret::read(value), Challenge::Bearer),
+        _ => (None, Challenge::Basic),
+    };
+    let credentials = credentials.ok_or_else(|| Error::unauthenticated(challenge))?;
+    Ok(Some(Presented { credentials, challenge }))
+}
+
+/// Many clients repeat their id in the body; another one there is a second client.
+fn check_client_id(credentials: &Credentials, form: &Form) -> Result<(), Error> {
+    match (credentials, form.get("client_id")) {
+        (Credentials::IdAndSecret(id, _), Some(in_body)) if id != in_body => {
+            Err(Error::InvalidRequest("`client_id` is not the one of the credentials"))
+        }
+        (Credentials::SecretAlone(secret), Some(in_body))
+            if secret.names_key().is_some_and(|key| key.as_str() != in_body) =>
+        {
+            Err(Error::InvalidRequest("`client_id` is not the one of the credentials"))
+        }
+        _ => Ok(()),
+    }
+}

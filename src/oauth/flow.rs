@@ -1,0 +1,113 @@
+//! The client credentials grant (RFC 6749 §4.4), driven through oxide-auth's state machine: no
+//! token without authentication, then binding, then negotiation, in this order. The only file
+//! that names `oxide_auth`.
+//!
+//! What the machine is not asked: to decode requests, to compare secrets, to know scopes. Its own
+//! answers to those are too strict or too lax; the secret does not pass through it either.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use oxide_auth::code_grant::client_credentials::{
+    ClientCredentials, Error as MachineError, Input, Output, Request,
+};
+use oxide_auth::code_grant::error::AccessTokenErrorType;
+use oxide_auth::primitives::grant::Extensions;
+use oxide_auth::primitives::registrar::{BoundClient, PreGrant, RegisteredUrl};
+
+use super::error::Error;
+use super::request::{TokenRequest, read_ask};
+use crate::domain::TokenId;
+use crate::domain::grant::{Grant, Moment, decide as decide_grant};
+use crate::keys::Use;
+use crate::web::Server;
+
+/// The machine insists on a redirect URI; this grant has none.
+static NO_REDIRECT: LazyLock<RegisteredUrl> = LazyLock::new(|| {
+    RegisteredUrl::Semantic("urn:ietf:wg:oauth:2.0:oob".parse().expect("a constant URN is a URL"))
+});
+
+/// Authenticates the key and decides what it gets.
+///
+/// # Errors
+/// The refusal, as RFC 6749 §5.2 has it.
+pub(super) async fn decide(server: &Server, request: &TokenRequest, how: Use) -> Result<Grant, Error> {
+    let mut machine = ClientCredentials::new(&Seen(request));
+    let (mut input, mut record, mut grant) = (Input::None, None, None);
+    loop {
+        input = match machine.advance(input) {
+            Output::Authenticate { .. } => {
+                record = Some(authenticate(server, request, how).await?);
+                Input::Authenticated
+            }
+            Output::Binding { client_id } => Input::Bound {
+                bound_client: BoundClient {
+                    client_id: Cow::Owned(client_id.to_owned()),
+                    redirect_uri: Cow::Borrowed(&*NO_REDIRECT),
+                },
+            },
+            Output::Extend => Input::Extended { extensions: Extensions::new() },
+            Output::Negotiate { bound_client, .. } => {
+                let record = record.as_deref().ok_or(Error::Server)?;
+                let ask = read_ask(&request.form)?;
+                let jti = TokenId::from_bytes(server.entropy.bytes());
+                let moment = Moment { issuer: &server.issuer, now: server.clock.now(), jti };
+                let decided = decide_grant(record, &ask, request.address, &moment)
+                    .map_err(|refusal| Error::refused(&refusal, request.presented.challenge))?;
+                let scope = decided.scope.to_string().parse().map_err(|_| Error::Server)?;
+                grant = Some(decided);
+                let client_id = bound_client.client_id.to_string();
+                Input::Negotiated {
+                    pre_grant: PreGrant { client_id, redirect_uri: NO_REDIRECT.clone(), scope },
+                }
+            }
+            Output::Ok { .. } => return grant.ok_or(Error::Server),
+            Output::Err(error) => return Err(from_machine(*error)),
+        };
+    }
+}
+
+async fn authenticate(
+    server: &Server,
+    request: &TokenRequest,
+    how: Use,
+) -> Result<std::sync::Arc<crate::domain::grant::MintRecord>, Error> {
+    let (presented, address) = (&request.presented, request.address);
+    let found = server.authenticator.authenticate(&presented.credentials, address, how).await;
+    found.map_err(|denied| Error::denied(denied, presented.challenge))
+}
+
+/// The request as the machine sees it: that there are credentials, and which grant is wanted.
+struct Seen<'a>(&'a TokenRequest);
+
+impl Request for Seen<'_> {
+    fn valid(&self) -> bool {
+        true
+    }
+
+    fn authorization(&self) -> Option<(Cow<'_, str>, Cow<'_, [u8]>)> {
+        Some((Cow::Borrowed("presented"), Cow::Borrowed(b"")))
+    }
+
+    fn scope(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    fn grant_type(&self) -> Option<Cow<'_, str>> {
+        self.0.form.get("grant_type").map(Cow::Borrowed)
+    }
+
+    fn extension(&self, _: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+fn from_machine(error: MachineError) -> Error {
+    match error {
+        MachineError::Invalid(mut description) => match description.description().kind() {
+            AccessTokenErrorType::UnsupportedGrantType => Error::UnsupportedGrantType,
+            _ => Error::InvalidRequest("`grant_type` is missing"),
+        },
+        MachineError::Unauthorized(..) | MachineError::Ignore | MachineError::Primitive(_) => Error::Server,
+    }
+}

@@ -1,0 +1,90 @@
+//! `POST /oauth/introspect`: is this token worth anything? (RFC 7662)
+//!
+//! Whoever may not ask, and whatever is not a live token of theirs, gets exactly
+//! `{"active":false}`: expired, revoked, unknown and foreign look the same (threat S27).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use portcullis_guard::{Class, Place, Required, Unverified, VerifiedClaims, Whose};
+use serde_json::{Value, json};
+
+use super::caller::Caller;
+use super::error::{Error, no_store};
+use crate::domain::grant::audiences_of;
+use crate::domain::{Scope, ScopeSet, TokenRefusal};
+use crate::web::Server;
+
+/// The permission that lets a key ask about tokens that it did not mint.
+const PERMISSION: &str = "portcullis:introspect";
+
+/// The endpoint.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn introspect(State(server): State<Arc<Server>>, caller: Caller) -> Result<Response, Error> {
+    let token = caller.form.get("token").ok_or(Error::InvalidRequest("`token` is missing"))?;
+    let (scope, place) = (read_scope(&caller)?, read_place(&caller)?);
+    let answer = match judge(&server, &caller, token, &scope, place) {
+        Ok(token) => describe(&token),
+        Err(refusal) if refusal.class() == Class::Unknown => return Err(Error::Unavailable),
+        Err(_) => json!({ "active": false }),
+    };
+    Ok((no_store(), Json(answer)).into_response())
+}
+
+fn judge(
+    server: &Server,
+    caller: &Caller,
+    token: &str,
+    scope: &ScopeSet,
+    address: Place,
+) -> Result<VerifiedClaims, TokenRefusal> {
+    // Before all else: while the list is too old, not even "inactive" may be said of a token.
+    let gate = server.copy.gate();
+    let verifier = server.verifier(&caller.record.project.id);
+    let verified = verifier.check_signature(&Unverified::read(token)?)?;
+    let serves = audiences_of(&caller.record, &server.issuer);
+    let audience = if verified.claims().client_id == caller.record.key.id {
+        Whose::Any
+    } else if caller.record.key.details.permissions.contains(&permission()) {
+        Whose::OneOf(&serves)
+    } else {
+        return Err(TokenRefusal::Audience);
+    };
+    let required = Required { scope, audience, address, origin: origin_of(&verified) };
+    verifier.judge_verified(&verified, &required, &gate)?;
+    Ok(verified)
+}
+
+/// Like the address, the origin is the asker's to judge: `org` is in the answer.
+fn origin_of(token: &VerifiedClaims) -> Option<&str> {
+    token.claims().org.as_deref().and_then(|origins| origins.first()).map(AsRef::as_ref)
+}
+
+fn permission() -> Scope {
+    PERMISSION.parse().expect("a constant scope")
+}
+
+fn read_scope(caller: &Caller) -> Result<ScopeSet, Error> {
+    let scope = caller.form.get("scope").unwrap_or_default().parse();
+    scope.map_err(|_| Error::InvalidRequest("`scope` is not a list of scope values"))
+}
+
+fn read_place(caller: &Caller) -> Result<Place, Error> {
+    match caller.form.get("client_ip").map(str::parse) {
+        None => Ok(Place::NotJudged),
+        Some(Ok(address)) => Ok(Place::From(Some(address))),
+        Some(Err(_)) => Err(Error::InvalidRequest("`client_ip` is not an IP address")),
+    }
+}
+
+/// The members of RFC 7662 §2.2 and RFC 9068, as the token has them.
+fn describe(token: &VerifiedClaims) -> Value {
+    let mut answer = serde_json::to_value(token.claims()).expect("claims are JSON");
+    answer["active"] = json!(true);
+    answer["token_type"] = json!("Bearer");
+    answer
+}

@@ -1,0 +1,63 @@
+//! The OAuth endpoints, one file each; client authentication, one file per method.
+//!
+//! Strict first: what an RFC forbids is refused with the RFC's error. Not here: what a key may
+//! mint (`domain::grant`), what a token is worth (the guard).
+
+mod caller;
+mod client_auth;
+mod error;
+mod flow;
+mod introspect;
+mod metadata;
+mod request;
+mod revoke;
+mod token;
+mod verify;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::web::Server;
+
+/// The grants that the token endpoint knows.
+const GRANT_TYPES: [&str; 1] = ["client_credentials"];
+
+/// Where the public signing keys are.
+const JWKS_PATH: &str = "/.well-known/jwks.json";
+
+/// Where the metadata is (RFC 8414 §3).
+const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
+
+/// An endpoint for authenticated keys.
+struct Endpoint {
+    /// As RFC 8414 names it, before `_endpoint`.
+    name: &'static str,
+    path: &'static str,
+    route: fn() -> MethodRouter<Arc<Server>>,
+}
+
+/// What is mounted, and what the metadata says of it.
+const ENDPOINTS: [Endpoint; 3] = [
+    Endpoint { name: "token", path: "/oauth/token", route: || post(token::token) },
+    Endpoint { name: "introspection", path: "/oauth/introspect", route: || post(introspect::introspect) },
+    Endpoint { name: "revocation", path: "/oauth/revoke", route: || post(revoke::revoke) },
+];
+
+/// The routes of the OAuth endpoints. Where the issuer has a path, the metadata also stands where
+/// RFC 8414 §3.1 puts it: between host and path.
+pub fn routes(issuer: &str) -> Router<Arc<Server>> {
+    let mut router = Router::new()
+        .route(METADATA_PATH, get(metadata::metadata))
+        .route(JWKS_PATH, get(metadata::jwks))
+        .route("/v1/auth/verify", get(verify::verify));
+    for endpoint in ENDPOINTS {
+        router = router.route(endpoint.path, (endpoint.route)());
+    }
+    let after_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+    match after_scheme.split_once('/') {
+        Some((_, path)) => router.route(&format!("{METADATA_PATH}/{path}"), get(metadata::metadata)),
+        None => router,
+    }
+}

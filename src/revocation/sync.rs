@@ -1,0 +1,164 @@
+//! Keeps the copy current: looks for changes, reads the feed, applies it, gives a sign of life.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::{Copy, State};
+use crate::domain::feed::{Changed, FeedEntry, Published};
+use crate::domain::{Position, Target, Timestamp};
+use crate::signing::{Keyring, Ring, SealingKey};
+use crate::store::{Error, FeedRead, Heartbeat, Store, Unavailable};
+use crate::time::{Clock, Moment};
+
+/// How long a read of the feed may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How many forgotten entries are deleted at once.
+const FORGET_BATCH: u32 = 500;
+
+/// Something else that must learn of each entry of the feed.
+pub trait Follower: Send + std::marker::Sync {
+    /// An entry was published.
+    fn entry(&self, entry: &Published);
+
+    /// The feed is another one now: whatever was learnt of the old one is worth nothing.
+    fn restart(&self);
+}
+
+/// What keeps this node's copy current.
+pub struct Sync {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    copy: Arc<Copy>,
+    keyring: Arc<Keyring>,
+    sealing: Arc<SealingKey>,
+    followers: Vec<Arc<dyn Follower>>,
+    node: String,
+    started_at: Timestamp,
+    /// When the last poll was begun; held while one runs, so that reads are applied in order.
+    polled: Mutex<Option<Moment>>,
+}
+
+/// What a [`Sync`] works with.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The copy to keep current.
+    pub copy: Arc<Copy>,
+    /// The signing keys to keep current.
+    pub keyring: Arc<Keyring>,
+    /// What opens them.
+    pub sealing: Arc<SealingKey>,
+    /// Who else must learn of each entry.
+    pub followers: Vec<Arc<dyn Follower>>,
+    /// The name of this node.
+    pub node: String,
+}
+
+impl Sync {
+    /// Something that keeps a copy current.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, clock, copy, keyring, sealing, followers, node } = parts;
+        let started_at = clock.now();
+        Self { store, clock, copy, keyring, sealing, followers, node, started_at, polled: Mutex::default() }
+    }
+
+    /// One turn of the loop: reads the feed if anything may have changed, or if a poll is due.
+    ///
+    /// # Errors
+    /// Whatever kept the copy from being brought up to date.
+    pub async fn step(&self) -> Result<(), Error> {
+        let mut polled = self.polled.lock().await;
+        let due = polled.is_none_or(|last| last.age(self.clock.as_ref()) >= self.copy.limits.poll);
+        let began = Moment::now(self.clock.as_ref());
+        if due {
+            *polled = Some(began);
+            self.read(began).await?;
+            self.sign_of_life().await;
+        } else if within(self.store.has_changed()).await? {
+            self.read(began).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the feed beyond what is applied; from the beginning, if it is another history.
+    async fn read(&self, began: Moment) -> Result<(), Error> {
+        let State { applied, .. } = self.copy.state();
+        let since = applied.map_or(Position::START, |(position, _)| position);
+        let mut found = within(self.store.feed_since(since)).await?;
+        if applied.is_some_and(|(position, tag)| found.position < position || found.boundary != Some(tag)) {
+            tracing::warn!("the feed has another history than before: reading it from the beginning");
+            self.copy.set_state(State::default());
+            found = within(self.store.feed_since(Position::START)).await?;
+            self.copy.list.clear();
+            self.followers.iter().for_each(|follower| follower.restart());
+        }
+        self.apply(&found).await?;
+        self.copy.set_state(State { applied: Some((found.position, found.newest)), read: Some(began) });
+        Ok(())
+    }
+
+    async fn apply(&self, found: &FeedRead) -> Result<(), Error> {
+        let now = self.clock.now();
+        for entry in &found.entries {
+            self.copy.apply(entry, now);
+            self.followers.iter().for_each(|follower| follower.entry(entry));
+        }
+        if found.entries.iter().any(|entry| concerns_signing_keys(&entry.entry)) {
+            self.reload_signing_keys().await?;
+        }
+        Ok(())
+    }
+
+    async fn reload_signing_keys(&self) -> Result<(), Error> {
+        let stored = within(self.store.signing_keys()).await?;
+        match Ring::open(&stored, &self.sealing) {
+            Ok(ring) => self.keyring.replace(ring),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "keeping the old signing keys");
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how far this node is, and clears away what nobody needs. The copy is as good without.
+    async fn sign_of_life(&self) {
+        let heartbeat = Heartbeat {
+            node: self.node.clone(),
+            started_at: self.started_at,
+            seen_at: self.clock.now(),
+            applied: self.copy.applied(),
+            age: self.copy.age().unwrap_or_default(),
+        };
+        let done = async {
+            self.store.heartbeat(&heartbeat).await?;
+            self.store.forget(self.clock.now(), FORGET_BATCH).await
+        };
+        if let Err(error) = within(done).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "no sign of life could be written");
+        }
+    }
+}
+
+fn concerns_signing_keys(entry: &FeedEntry) -> bool {
+    matches!(
+        entry,
+        FeedEntry::Changed(Changed::SigningKeys) | FeedEntry::Revocation(Target::SigningKey { .. })
+    )
+}
+
+async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(READ_TIMEOUT, answer).await.unwrap_or(Err(Error::Unavailable(Unavailable::Slow)))
+}
+
+impl std::fmt::Debug for Sync {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sync").field("node", &self.node).finish_non_exhaustive()
+    }
+}

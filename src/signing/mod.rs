@@ -1,0 +1,9 @@
+//! Signing keys: sealed at rest, parsed in memory, published as a JWK set.
+//!
+//! Not here: who may have a token signed (`domain::grant`), and when keys change (rotation).
+
+mod keyring;
+mod sealing;
+
+pub use keyring::{Error, Keyring, Ring, SignedToken, generate};
+pub use sealing::{Damaged, DataKeys, MasterKey, SealingKey, WrongMasterKey};

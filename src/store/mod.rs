@@ -1,0 +1,343 @@
+//! What Portcullis asks of a database: small traits, one method per business act.
+//!
+//! A method is one transaction. Whatever publishes does so in the transaction that stores the
+//! change: the row, the audit row, the feed entry and the counter commit together or not at all,
+//! and rows are locked in that order. Each engine has its own SQL; the contract suite in
+//! `tests/it/store` runs on all of them.
+
+mod error;
+mod rows;
+mod sqlite;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::audit::{AuditDraft, AuditRow};
+use crate::domain::edit::{KeyChange, ProjectChange};
+use crate::domain::feed::{FeedDraft, Published, Tag};
+use crate::domain::grant::MintRecord;
+use crate::domain::signing_key::SigningKeyTimes;
+use crate::domain::{
+    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, ScopeSet, SecretDigest, SigningKeyId,
+    Timestamp, TokenId,
+};
+
+pub use error::{Error, Unavailable};
+pub use sqlite::{SqliteOptions, SqliteStore};
+
+/// A database that keeps everything.
+pub trait Store:
+    Installation + Records + Projects + Keys + FeedLog + IssuedTokens + SigningKeys + AuditLog + Send + Sync
+{
+}
+
+impl<S> Store for S where
+    S: Installation
+        + Records
+        + Projects
+        + Keys
+        + FeedLog
+        + IssuedTokens
+        + SigningKeys
+        + AuditLog
+        + Send
+        + Sync
+{
+}
+
+/// The beginning: what there is before the first project.
+#[async_trait]
+pub trait Installation: Send + Sync {
+    /// The installation, if it was founded.
+    async fn installation(&self) -> Result<Option<Founded>, Error>;
+
+    /// Founds it, all or nothing: issuer, data keys, the project of administrators with its first
+    /// key, the first signing key, the first feed entry, the first audit row.
+    /// [`Error::Conflict`] if it was founded already.
+    async fn found(&self, founding: &Founding) -> Result<Position, Error>;
+
+    /// The random keys that seal the rest, sealed under the master key.
+    async fn data_keys(&self) -> Result<Vec<SealedKey>, Error>;
+
+    /// Records another issuer.
+    async fn change_issuer(&self, issuer: &str) -> Result<(), Error>;
+}
+
+/// An installation as it was founded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Founded {
+    /// The public URL under which tokens are issued.
+    pub issuer: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Set if this database is a backup's copy: it must be restored before it is served.
+    pub backup_mark: Option<String>,
+}
+
+/// All that an installation begins with.
+#[derive(Debug)]
+pub struct Founding {
+    /// The issuer.
+    pub issuer: String,
+    /// When.
+    pub at: Timestamp,
+    /// The data keys.
+    pub data_keys: Vec<SealedKey>,
+    /// The project of administrators (its `changed` is not read).
+    pub project: Project,
+    /// The first administrator's key.
+    pub key: NewKey,
+    /// The first signing key.
+    pub signing_key: StoredSigningKey,
+}
+
+/// A random key, sealed under the master key; or the check value that tells a wrong master key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedKey {
+    /// What it is for.
+    pub name: String,
+    /// Nonce and ciphertext.
+    pub sealed: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a key's decision reads.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// All that a mint's decision reads, and the feed counter, in one snapshot.
+    async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error>;
+}
+
+/// How a caller named a key.
+#[derive(Debug)]
+pub enum Lookup {
+    /// By its id.
+    Id(KeyId),
+    /// By the digest of one of its secrets.
+    Digest(SecretDigest),
+}
+
+/// A value, and the feed counter in the snapshot that it was read in.
+#[derive(Debug)]
+pub struct Snapshot<T> {
+    /// The feed counter.
+    pub position: Position,
+    /// The value.
+    pub value: T,
+}
+
+/// Projects, their catalogues and audiences.
+#[async_trait]
+pub trait Projects: Send + Sync {
+    /// Makes a project and publishes `feed`.
+    async fn create_project(&self, project: &NewProject) -> Result<Position, Error>;
+
+    /// A project.
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>, Error>;
+
+    /// Projects by id, those after `after`, at most `limit`.
+    async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error>;
+
+    /// A project's scope catalogue.
+    async fn catalogue(&self, project: &ProjectId) -> Result<Catalogue, Error>;
+
+    /// A project's own audiences, in order.
+    async fn audiences(&self, project: &ProjectId) -> Result<Vec<Audience>, Error>;
+
+    /// Edits a project as it was read; [`Error::Conflict`] if its `changed` has moved,
+    /// [`Error::Missing`] if the scope or audience to remove is not there, [`Error::Taken`] if the
+    /// audience to add is some project's already.
+    async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error>;
+}
+
+/// A project to be made.
+#[derive(Debug)]
+pub struct NewProject {
+    /// The project; its `changed` is not read.
+    pub project: Project,
+    /// What the feed is told.
+    pub feed: FeedDraft,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
+/// API keys.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// Makes a key with its first secret; [`Error::Taken`] if its id is in use or ever was, or its
+    /// secret is in use; [`Error::Missing`] if the project is not there.
+    async fn create_key(&self, key: &NewKey) -> Result<Position, Error>;
+
+    /// A project's keys by id, those after `after`, at most `limit`; deleted ones too.
+    async fn keys(
+        &self,
+        project: &ProjectId,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, Error>;
+
+    /// Edits a key as it was read; [`Error::Conflict`] if its `changed` or its project's has
+    /// moved, [`Error::Missing`] if it is not there. Deleting drops its secrets; regenerating ends
+    /// the old ones.
+    async fn change_key(&self, change: &KeyChange) -> Result<Position, Error>;
+}
+
+/// A key to be made.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The key; its `changed` is not read.
+    pub key: ApiKey,
+    /// Its first secret.
+    pub digest: SecretDigest,
+    /// What the feed is told.
+    pub feed: FeedDraft,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
+/// The feed, and who follows it.
+#[async_trait]
+pub trait FeedLog: Send + Sync {
+    /// Whether anything may have been committed since this was asked last: a cheap look that may
+    /// say yes too often, and never no too often while the database can be reached.
+    async fn has_changed(&self) -> Result<bool, Error>;
+
+    /// What the feed holds beyond `since`, in one snapshot with the counter. The read itself
+    /// proves that the database of the configured place was reached.
+    async fn feed_since(&self, since: Position) -> Result<FeedRead, Error>;
+
+    /// Records that a node is alive and how far it has applied the feed.
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), Error>;
+
+    /// The nodes that were seen.
+    async fn nodes(&self) -> Result<Vec<Heartbeat>, Error>;
+
+    /// Revokes one token; [`Error::Full`] if its project has `limit` live revocations of tokens.
+    async fn revoke_token(&self, revocation: &TokenRevocation) -> Result<Position, Error>;
+
+    /// Deletes at most `limit` entries whose end has come, never the newest; tells how many.
+    async fn forget(&self, now: Timestamp, limit: u32) -> Result<u64, Error>;
+}
+
+/// What a read of the feed found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedRead {
+    /// The counter: the copy is complete up to here.
+    pub position: Position,
+    /// The mark of the newest entry, which is never deleted.
+    pub newest: Tag,
+    /// The mark that the entry at `since` has now; none if there is no such entry.
+    pub boundary: Option<Tag>,
+    /// The entries beyond `since`, in order; every one of them that is not forgotten.
+    pub entries: Vec<Published>,
+}
+
+/// A sign of life of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The node: random, new with every start.
+    pub node: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it gave this sign.
+    pub seen_at: Timestamp,
+    /// How far it has applied the feed.
+    pub applied: Position,
+    /// How old its copy was.
+    pub age: Duration,
+}
+
+/// The revocation of one token.
+#[derive(Debug)]
+pub struct TokenRevocation {
+    /// The token's project.
+    pub project: ProjectId,
+    /// How many live revocations of tokens the project may have.
+    pub limit: u32,
+    /// What the feed is told.
+    pub feed: FeedDraft,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
+/// The issuance log.
+#[async_trait]
+pub trait IssuedTokens: Send + Sync {
+    /// Records tokens, durably, in one transaction: each only if its key is active and neither
+    /// key nor project has an entry beyond the position that the token was decided at. Tells for
+    /// each, in order, whether it was recorded; one whose `jti` is there already is not. On any
+    /// error nothing was.
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error>;
+
+    /// A key's tokens, the newest first, at most `limit`; their `position` is not read back.
+    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error>;
+}
+
+/// A row of the issuance log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// The token.
+    pub jti: TokenId,
+    /// The key that minted it.
+    pub key: KeyId,
+    /// The key's project.
+    pub project: ProjectId,
+    /// Who it speaks for.
+    pub subject: String,
+    /// What it may do.
+    pub scope: ScopeSet,
+    /// Where it may be used: one or more audiences, divided by spaces.
+    pub audience: String,
+    /// Where it was asked for.
+    pub address: Option<String>,
+    /// When it was minted.
+    pub issued_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// The token that it was exchanged from.
+    pub parent: Option<TokenId>,
+    /// The position that it was decided at. Not a column: what the insert is conditional on.
+    pub position: Position,
+}
+
+/// Signing keys.
+#[async_trait]
+pub trait SigningKeys: Send + Sync {
+    /// All that are not long gone.
+    async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, Error>;
+}
+
+/// A signing key as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSigningKey {
+    /// Its id.
+    pub kid: SigningKeyId,
+    /// Its algorithm, as in `alg`.
+    pub algorithm: String,
+    /// The private half (PKCS#8), sealed.
+    pub sealed: Vec<u8>,
+    /// The public half, a JWK as JSON.
+    pub public: String,
+    /// Its life.
+    pub times: SigningKeyTimes,
+}
+
+/// The audit log.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Rows after number `after`, in order, at most `limit`.
+    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error>;
+}
+
+/// A row of the audit log and its seal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRow {
+    /// The row.
+    pub row: AuditRow,
+    /// The hash of the row before it.
+    pub previous: [u8; 32],
+    /// Its own.
+    pub hash: [u8; 32],
+}

@@ -1,0 +1,71 @@
+//! From what is stored to what it means, for every engine. Whatever cannot be is named by table,
+//! column and row; nothing is guessed and nothing passed over.
+
+mod feed;
+mod installation;
+mod key;
+mod log;
+mod project;
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use crate::domain::Position;
+
+use super::error::Error;
+
+pub(super) use feed::{FeedRow, HeartbeatRow, tag};
+pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
+pub(super) use key::{KeyRow, SecretRow};
+pub(super) use log::{AuditLogRow, IssuedRow, hash};
+pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
+
+/// A row, for the report if something in it cannot be.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    table: &'static str,
+    row: &'a dyn Display,
+}
+
+impl<'a> Place<'a> {
+    fn of(table: &'static str, row: &'a dyn Display) -> Self {
+        Self { table, row }
+    }
+
+    fn corrupt(self, column: &'static str) -> Error {
+        Error::Corrupt { table: self.table, column, row: self.row.to_string() }
+    }
+
+    fn parse<T: FromStr>(self, column: &'static str, raw: &str) -> Result<T, Error> {
+        raw.parse().map_err(|_| self.corrupt(column))
+    }
+
+    /// Words divided by single spaces; the empty text has none.
+    fn words<T: FromStr, C: FromIterator<T>>(self, column: &'static str, raw: &str) -> Result<C, Error> {
+        let words = (!raw.is_empty()).then(|| raw.split(' ')).into_iter().flatten();
+        words.map(|word| self.parse(column, word)).collect()
+    }
+
+    fn bytes<const N: usize>(self, column: &'static str, raw: &[u8]) -> Result<[u8; N], Error> {
+        raw.try_into().map_err(|_| self.corrupt(column))
+    }
+
+    fn number<T: TryFrom<i64>>(self, column: &'static str, raw: i64) -> Result<T, Error> {
+        raw.try_into().map_err(|_| self.corrupt(column))
+    }
+
+    fn position(self, column: &'static str, raw: i64) -> Result<Position, Error> {
+        self.number(column, raw).map(Position::new)
+    }
+}
+
+/// The feed counter.
+pub(super) fn counter(position: i64) -> Result<Position, Error> {
+    Place::of("feed_counter", &1).position("position", position)
+}
+
+/// As a position is stored. None beyond the column's range can have been given out, and the range
+/// outlasts the installation.
+pub(super) fn stored(position: Position) -> i64 {
+    i64::try_from(position.value()).unwrap_or(i64::MAX)
+}

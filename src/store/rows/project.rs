@@ -1,0 +1,62 @@
+//! Rows of projects, their catalogues and audiences.
+
+use std::collections::BTreeMap;
+
+use sqlx::FromRow;
+
+use crate::domain::{Audience, Catalogue, CatalogueScope, Project, ProjectId, Scope, Timestamp};
+use crate::store::error::Error;
+
+use super::Place;
+
+#[derive(FromRow)]
+pub(in crate::store) struct ProjectRow {
+    id: String,
+    kind: String,
+    name: String,
+    created_at: i64,
+    changed: i64,
+}
+
+impl TryFrom<ProjectRow> for Project {
+    type Error = Error;
+
+    fn try_from(row: ProjectRow) -> Result<Self, Error> {
+        let place = Place::of("projects", &row.id);
+        Ok(Self {
+            id: place.parse("id", &row.id)?,
+            kind: place.parse("kind", &row.kind)?,
+            created_at: Timestamp::from_millis(row.created_at),
+            changed: place.position("changed", row.changed)?,
+            name: row.name,
+        })
+    }
+}
+
+/// A scope and one that it includes, if any: as many rows as there are of these.
+#[derive(FromRow)]
+pub(in crate::store) struct CatalogueRow {
+    scope: String,
+    description: String,
+    included: Option<String>,
+}
+
+/// The catalogue that the rows of a project make up.
+pub(in crate::store) fn catalogue(project: &ProjectId, rows: Vec<CatalogueRow>) -> Result<Catalogue, Error> {
+    let mut scopes: BTreeMap<Scope, CatalogueScope> = BTreeMap::new();
+    for row in rows {
+        let key = format!("{project} {}", row.scope);
+        let scope = Place::of("scopes", &key).parse("scope", &row.scope)?;
+        let entry = scopes.entry(scope).or_default();
+        entry.description = row.description;
+        if let Some(included) = row.included {
+            entry.includes.insert(Place::of("scope_includes", &key).parse("included", &included)?);
+        }
+    }
+    Ok(scopes.into_iter().collect())
+}
+
+/// One of a project's audiences.
+pub(in crate::store) fn audience(raw: &str) -> Result<Audience, Error> {
+    Place::of("audiences", &raw).parse("audience", raw)
+}

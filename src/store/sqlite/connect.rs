@@ -1,0 +1,128 @@
+//! Connections: how they are set up, and how many there are.
+
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool};
+
+use crate::store::error::{Error, Unavailable};
+
+use super::file::DatabaseFile;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How many transactions may read at the same time.
+const READERS: u32 = 4;
+
+/// How many rows a connection reads ahead.
+const ROWS_AHEAD: usize = 512;
+
+/// How long an act waits for its turn at the connections of this process.
+const TURN: Duration = Duration::from_secs(5);
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteOptions {
+    /// How long to wait for the lock of another process.
+    pub busy_timeout: Duration,
+    /// How many pages of 4 KiB the file may have; as many as fit on the disk, if absent.
+    pub max_page_count: Option<u32>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { busy_timeout: Duration::from_secs(5), max_page_count: None }
+    }
+}
+
+/// The one connection that writes, to a database whose tables are those of this release.
+pub(super) async fn writer(file: &DatabaseFile, options: SqliteOptions) -> Result<SqlitePool, Error> {
+    let mut connect = common(file, options)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true);
+    if let Some(pages) = options.max_page_count {
+        connect = connect.pragma("max_page_count", pages.to_string());
+    }
+    let pool = pool(1, file).connect_with(connect).await?;
+    migrate(&pool).await?;
+    Ok(pool)
+}
+
+/// The connections that read.
+pub(super) async fn readers(file: &DatabaseFile, options: SqliteOptions) -> Result<SqlitePool, Error> {
+    Ok(pool(READERS, file).connect_with(reading(file, options)).await?)
+}
+
+/// How a connection that never writes is set up.
+pub(super) fn reading(file: &DatabaseFile, options: SqliteOptions) -> SqliteConnectOptions {
+    common(file, options).read_only(true).row_buffer_size(ROWS_AHEAD)
+}
+
+fn common(file: &DatabaseFile, options: SqliteOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file.path())
+        .busy_timeout(options.busy_timeout)
+        .disable_statement_logging()
+}
+
+fn pool(size: u32, file: &DatabaseFile) -> PoolOptions<Sqlite> {
+    let file = file.clone();
+    PoolOptions::new()
+        .max_connections(size)
+        .min_connections(size)
+        // A connection stays for good: one that came later could meet another file at the path.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(TURN)
+        .after_connect(move |_, _| {
+            let same = file.check().map_err(|replaced| sqlx::Error::Configuration(replaced.into()));
+            Box::pin(async move { same })
+        })
+        // When the disk is full, SQLite itself rolls back; sqlx, whose own rollback fails then,
+        // goes on to believe in the transaction, and would nest all later ones in it. The ping
+        // comes behind a rollback that is under way.
+        .after_release(|connection: &mut SqliteConnection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+}
+
+/// Brings the tables up to this release, all or nothing, while nobody else does.
+async fn migrate(pool: &SqlitePool) -> Result<(), Error> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(migration_refused)?;
+    Ok(transaction.commit().await?)
+}
+
+fn migration_refused(error: MigrateError) -> Error {
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    match error {
+        MigrateError::VersionMissing(version) if Some(version) > newest => Unavailable::Newer.into(),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        other => sqlx::Error::from(other).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_commit_is_on_the_disk_before_it_is_acknowledged() {
+        let home = tempfile::tempdir().unwrap();
+        let file = DatabaseFile::prepare(&home.path().join("portcullis.db")).unwrap();
+        let writer = writer(&file, SqliteOptions::default()).await.unwrap();
+        let pragma = async |name: &'static str| {
+            sqlx::query_scalar::<_, String>(name).fetch_one(&writer).await.unwrap()
+        };
+        assert_eq!(pragma("SELECT synchronous FROM pragma_synchronous").await, "2");
+        assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
+        assert_eq!(pragma("SELECT foreign_keys FROM pragma_foreign_keys").await, "1");
+    }
+}

@@ -1,0 +1,123 @@
+//! The feed, and who follows it.
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+
+use crate::domain::feed::Published;
+use crate::domain::{Position, Tag, Timestamp};
+use crate::store::error::Error;
+use crate::store::rows::{self, FeedRow, HeartbeatRow};
+use crate::store::{FeedLog, FeedRead, Heartbeat, TokenRevocation};
+
+use super::publish::conclude;
+use super::{SqliteStore, records};
+
+#[async_trait]
+impl FeedLog for SqliteStore {
+    async fn has_changed(&self) -> Result<bool, Error> {
+        let mut watch = self.watch.lock().await;
+        if let Err(replaced) = self.file.check() {
+            watch.forget();
+            return Err(replaced.into());
+        }
+        Ok(watch.look().await?)
+    }
+
+    async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
+        let mut transaction = self.read().await?;
+        Ok(FeedRead {
+            position: records::counter(&mut transaction).await?,
+            newest: newest(&mut transaction).await?,
+            boundary: tag_at(&mut transaction, since).await?,
+            entries: entries(&mut transaction, since).await?,
+        })
+    }
+
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
+        let mut transaction = self.write().await?;
+        sqlx::query(
+            "INSERT INTO nodes (id, started_at, seen_at, applied, age_ms) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (id) DO UPDATE \
+             SET seen_at = excluded.seen_at, applied = excluded.applied, age_ms = excluded.age_ms",
+        )
+        .bind(&heartbeat.node)
+        .bind(heartbeat.started_at.millis())
+        .bind(heartbeat.seen_at.millis())
+        .bind(rows::stored(heartbeat.applied))
+        .bind(i64::try_from(heartbeat.age.as_millis()).unwrap_or(i64::MAX))
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
+        let rows: Vec<HeartbeatRow> = sqlx::query_as(
+            "SELECT id, started_at, seen_at, applied, age_ms FROM nodes ORDER BY started_at, id",
+        )
+        .fetch_all(&mut *self.read().await?)
+        .await?;
+        rows.into_iter().map(Heartbeat::try_from).collect()
+    }
+
+    async fn revoke_token(&self, revocation: &TokenRevocation) -> Result<Position, Error> {
+        let mut transaction = self.write().await?;
+        let live: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM feed WHERE kind = 'token' AND project = $1 AND ends_at > $2",
+        )
+        .bind(revocation.project.as_str())
+        .bind(revocation.audit.at.millis())
+        .fetch_one(&mut *transaction)
+        .await?;
+        if live >= i64::from(revocation.limit) {
+            return Err(Error::Full("revoked tokens"));
+        }
+        let position = conclude(&mut transaction, &revocation.audit, &revocation.feed).await?;
+        transaction.commit().await?;
+        Ok(position)
+    }
+
+    async fn forget(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
+        let mut transaction = self.write().await?;
+        let forgotten = sqlx::query(
+            "DELETE FROM feed WHERE position IN (\
+               SELECT position FROM feed \
+               WHERE ends_at <= $1 AND position < (SELECT max(position) FROM feed) \
+               ORDER BY ends_at LIMIT $2)",
+        )
+        .bind(now.millis())
+        .bind(limit)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(forgotten.rows_affected())
+    }
+}
+
+async fn newest(connection: &mut SqliteConnection) -> Result<Tag, Error> {
+    let newest: Option<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT position, tag FROM feed ORDER BY position DESC LIMIT 1")
+            .fetch_optional(connection)
+            .await?;
+    let lost = || Error::Corrupt { table: "feed", column: "position", row: "the newest".to_owned() };
+    let (position, tag) = newest.ok_or_else(lost)?;
+    rows::tag(position, &tag)
+}
+
+async fn tag_at(connection: &mut SqliteConnection, position: Position) -> Result<Option<Tag>, Error> {
+    let at = rows::stored(position);
+    let tag: Option<Vec<u8>> = sqlx::query_scalar("SELECT tag FROM feed WHERE position = $1")
+        .bind(at)
+        .fetch_optional(connection)
+        .await?;
+    tag.map(|tag| rows::tag(at, &tag)).transpose()
+}
+
+async fn entries(connection: &mut SqliteConnection, since: Position) -> Result<Vec<Published>, Error> {
+    let rows: Vec<FeedRow> = sqlx::query_as(
+        "SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position",
+    )
+    .bind(rows::stored(since))
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Published::try_from).collect()
+}

@@ -1,0 +1,92 @@
+//! The issuance log.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+
+use crate::domain::{KeyId, TokenId};
+use crate::store::error::Error;
+use crate::store::rows::{self, IssuedRow};
+use crate::store::{IssuedToken, IssuedTokens};
+
+use super::SqliteStore;
+
+/// How many tokens one statement records.
+const BATCH: usize = 512;
+
+#[async_trait]
+impl IssuedTokens for SqliteStore {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+        let mut transaction = self.write().await?;
+        let mut recorded = Vec::with_capacity(tokens.len());
+        for batch in tokens.chunks(BATCH) {
+            let mut inserted = insert(&mut transaction, batch).await?;
+            // A token id that comes twice was recorded for the first that has it.
+            recorded.extend(batch.iter().map(|token| inserted.remove(token.jti.as_bytes().as_slice())));
+        }
+        transaction.commit().await?;
+        Ok(recorded)
+    }
+
+    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
+        let rows: Vec<IssuedRow> = sqlx::query_as(
+            "SELECT jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent \
+             FROM issued_tokens WHERE key = $1 ORDER BY issued_at DESC LIMIT $2",
+        )
+        .bind(key.as_str())
+        .bind(limit)
+        .fetch_all(&mut *self.read().await?)
+        .await?;
+        rows.into_iter().map(IssuedToken::try_from).collect()
+    }
+}
+
+/// Inserts those tokens that nothing speaks against; answers their ids.
+///
+/// The joins are crossed so that SQLite starts from the batch and never from the keys.
+async fn insert(connection: &mut SqliteConnection, batch: &[IssuedToken]) -> Result<HashSet<Vec<u8>>, Error> {
+    let inserted: Vec<Vec<u8>> = sqlx::query_scalar(
+        "INSERT INTO issued_tokens \
+         (jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent) \
+         SELECT unhex(t.value ->> 0), k.id, p.id, t.value ->> 3, t.value ->> 4, t.value ->> 5, \
+           t.value ->> 6, t.value ->> 7, t.value ->> 8, unhex(t.value ->> 9) \
+         FROM json_each($1) AS t \
+         CROSS JOIN api_keys AS k ON k.id = t.value ->> 1 \
+         CROSS JOIN projects AS p ON p.id = k.project AND p.id = t.value ->> 2 \
+         WHERE k.state = 'active' AND k.changed <= t.value ->> 10 AND p.changed <= t.value ->> 10 \
+         ON CONFLICT (jti) DO NOTHING RETURNING jti",
+    )
+    .bind(json(batch))
+    .fetch_all(connection)
+    .await?;
+    Ok(inserted.into_iter().collect())
+}
+
+/// The batch as an array of arrays, in the order in which the statement takes them apart.
+fn json(batch: &[IssuedToken]) -> String {
+    let rows: Vec<_> = batch
+        .iter()
+        .map(|token| {
+            (
+                hex(&token.jti),
+                &token.key,
+                &token.project,
+                &token.subject,
+                &token.scope,
+                &token.audience,
+                &token.address,
+                token.issued_at.millis(),
+                token.expires_at.millis(),
+                token.parent.as_ref().map(hex),
+                rows::stored(token.position),
+            )
+        })
+        .collect();
+    serde_json::to_string(&rows).expect("texts and numbers are JSON")
+}
+
+fn hex(jti: &TokenId) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    jti.as_bytes().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+}

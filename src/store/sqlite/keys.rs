@@ -1,0 +1,212 @@
+//! API keys and their secrets.
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+
+use crate::domain::edit::{KeyChange, KeyEdit};
+use crate::domain::{
+    ApiKey, Audience, KeyDetails, KeyId, KeyState, Lifetime, Position, ProjectId, SecretDigest, Timestamp,
+};
+use crate::store::error::Error;
+use crate::store::rows::{self, KeyRow};
+use crate::store::{Keys, NewKey};
+
+use super::SqliteStore;
+use super::publish::conclude;
+
+#[async_trait]
+impl Keys for SqliteStore {
+    async fn create_key(&self, new: &NewKey) -> Result<Position, Error> {
+        let mut transaction = self.write().await?;
+        insert(&mut transaction, new).await?;
+        let position = conclude(&mut transaction, &new.audit, &new.feed).await?;
+        set_changed(&mut transaction, &new.key.id, position).await?;
+        transaction.commit().await?;
+        Ok(position)
+    }
+
+    async fn keys(
+        &self,
+        project: &ProjectId,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, Error> {
+        let rows: Vec<KeyRow> = sqlx::query_as(
+            "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
+             require_scope, created_at, expires_at, changed \
+             FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(project.as_str())
+        .bind(after.map_or("", KeyId::as_str))
+        .bind(limit)
+        .fetch_all(&mut *self.read().await?)
+        .await?;
+        rows.into_iter().map(ApiKey::try_from).collect()
+    }
+
+    async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
+        let mut transaction = self.write().await?;
+        expect_unchanged(&mut transaction, change).await?;
+        edit(&mut transaction, &change.key, &change.edit, change.audit.at).await?;
+        let position = conclude(&mut transaction, &change.audit, &change.feed).await?;
+        set_changed(&mut transaction, &change.key, position).await?;
+        transaction.commit().await?;
+        Ok(position)
+    }
+}
+
+/// Writes key and secret; the key's `changed` is set once the position is known.
+pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> Result<(), Error> {
+    let (key, details) = (&new.key, &new.key.details);
+    // The foreign key would notice as well, but does not say which one it is.
+    let project: Option<i64> = sqlx::query_scalar("SELECT 1 FROM projects WHERE id = $1")
+        .bind(key.project.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    project.ok_or(Error::Missing("project"))?;
+    sqlx::query(
+        "INSERT INTO api_keys (id, project, kind, name, state, permissions, allowlist, audiences, \
+         token_lifetime, require_scope, created_at, expires_at, changed) \
+         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+    )
+    .bind(key.id.as_str())
+    .bind(key.project.as_str())
+    .bind(&details.name)
+    .bind(key.state.as_str())
+    .bind(details.permissions.to_string())
+    .bind(details.allowlist.to_string())
+    .bind(written(&details.audiences))
+    .bind(details.token_lifetime.map(Lifetime::secs))
+    .bind(details.require_scope)
+    .bind(key.created_at.millis())
+    .bind(details.expires_at.map(Timestamp::millis))
+    .execute(&mut *connection)
+    .await?;
+    add_secret(connection, &key.id, &new.digest, key.created_at).await
+}
+
+pub(super) async fn set_changed(
+    connection: &mut SqliteConnection,
+    id: &KeyId,
+    position: Position,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE api_keys SET changed = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(rows::stored(position))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The audiences as one text, the default first.
+fn written(audiences: &[Audience]) -> String {
+    let words: Vec<&str> = audiences.iter().map(Audience::as_str).collect();
+    words.join(" ")
+}
+
+async fn expect_unchanged(connection: &mut SqliteConnection, change: &KeyChange) -> Result<(), Error> {
+    let changed: Option<(i64, i64)> = sqlx::query_as(
+        "SELECT k.changed, p.changed FROM api_keys AS k JOIN projects AS p ON p.id = k.project \
+         WHERE k.id = $1",
+    )
+    .bind(change.key.as_str())
+    .fetch_optional(connection)
+    .await?;
+    let expected = (rows::stored(change.expected_changed), rows::stored(change.expected_project));
+    match changed {
+        None => Err(Error::Missing("key")),
+        Some(changed) if changed == expected => Ok(()),
+        Some(_) => Err(Error::Conflict),
+    }
+}
+
+async fn edit(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    edit: &KeyEdit,
+    at: Timestamp,
+) -> Result<(), Error> {
+    match edit {
+        KeyEdit::Details(details) => set_details(connection, key, details).await,
+        KeyEdit::Block => set_state(connection, key, KeyState::Blocked).await,
+        KeyEdit::Unblock => set_state(connection, key, KeyState::Active).await,
+        KeyEdit::Delete => {
+            set_state(connection, key, KeyState::Deleted).await?;
+            end_secrets(connection, key, at, at).await
+        }
+        KeyEdit::RevokeTokens => Ok(()),
+        KeyEdit::Regenerate { digest, old_end } => {
+            end_secrets(connection, key, *old_end, at).await?;
+            add_secret(connection, key, digest, at).await
+        }
+    }
+}
+
+async fn set_details(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    details: &KeyDetails,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE api_keys SET name = $2, permissions = $3, allowlist = $4, audiences = $5, \
+         token_lifetime = $6, require_scope = $7, expires_at = $8 WHERE id = $1",
+    )
+    .bind(key.as_str())
+    .bind(&details.name)
+    .bind(details.permissions.to_string())
+    .bind(details.allowlist.to_string())
+    .bind(written(&details.audiences))
+    .bind(details.token_lifetime.map(Lifetime::secs))
+    .bind(details.require_scope)
+    .bind(details.expires_at.map(Timestamp::millis))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn set_state(connection: &mut SqliteConnection, key: &KeyId, state: KeyState) -> Result<(), Error> {
+    sqlx::query("UPDATE api_keys SET state = $2 WHERE id = $1")
+        .bind(key.as_str())
+        .bind(state.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn add_secret(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    digest: &SecretDigest,
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("INSERT INTO api_key_secrets (key, digest, created_at) VALUES ($1, $2, $3)")
+        .bind(key.as_str())
+        .bind(digest.as_bytes().as_slice())
+        .bind(at.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends the key's secrets at `end`, unless they end before, and drops those whose end has come.
+async fn end_secrets(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    end: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE api_key_secrets SET expires_at = $2 \
+         WHERE key = $1 AND (expires_at IS NULL OR expires_at > $2)",
+    )
+    .bind(key.as_str())
+    .bind(end.millis())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM api_key_secrets WHERE key = $1 AND expires_at <= $2")
+        .bind(key.as_str())
+        .bind(now.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! SQLite: one file, one writer, a few readers.
+//!
+//! The file is in WAL mode, and a commit is on the disk before it is acknowledged. All writing
+//! goes through one connection, and every writing transaction takes SQLite's lock at once, so
+//! that it decides on what it changes. Another process may use the file beside this one: what it
+//! commits is noticed, and its lock is waited for.
+
+mod audit;
+mod connect;
+mod feed;
+mod file;
+mod installation;
+mod issued;
+mod keys;
+mod projects;
+mod publish;
+mod records;
+mod refusal;
+mod signing_keys;
+mod watch;
+
+use std::path::Path;
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::Mutex;
+
+use super::error::Error;
+use file::DatabaseFile;
+use watch::Watch;
+
+pub use connect::SqliteOptions;
+pub(super) use refusal::refusal;
+
+/// A database in one file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    file: DatabaseFile,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    watch: Mutex<Watch>,
+}
+
+impl SqliteStore {
+    /// Opens the database of this file, and makes it if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; among others if a newer release has made the database.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_with(path, SqliteOptions::default()).await
+    }
+
+    /// [`SqliteStore::open`], otherwise than usual.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn open_with(path: &Path, options: SqliteOptions) -> Result<Self, Error> {
+        let file = DatabaseFile::prepare(path)?;
+        let writer = connect::writer(&file, options).await?;
+        let readers = connect::readers(&file, options).await?;
+        let watch = Mutex::new(Watch::new(connect::reading(&file, options)));
+        Ok(Self { file, writer, readers, watch })
+    }
+
+    /// Waits for what is under way and lets go of the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.watch.lock().await.close().await;
+        // Last: only who may write can fold the log into the file.
+        self.writer.close().await;
+    }
+
+    /// A transaction that reads: one snapshot, taken at its first statement.
+    async fn read(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        let transaction = self.readers.begin().await?;
+        self.file.check()?;
+        Ok(transaction)
+    }
+
+    /// A transaction that writes. It holds the lock from here on: what it reads stays true.
+    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        self.file.check()?;
+        Ok(transaction)
+    }
+}

@@ -1,0 +1,67 @@
+//! Logs to stderr: for people on a terminal, JSON otherwise. Not metrics, and not what is logged:
+//! whoever acts, logs.
+
+use std::io::{self, IsTerminal};
+
+use tracing::Level;
+use tracing_subscriber::{
+    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt as _, registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
+
+use crate::config::{Log, LogFormat};
+
+/// Starts logging for the whole process. A second call changes nothing.
+pub fn start(log: &Log) {
+    let terminal = io::stderr().is_terminal();
+    let lines = lines(log.format, terminal).with_filter(levels(log.level));
+    // Already started: the first one stays, as tests that share a process expect.
+    let _ = Registry::default().with(lines).try_init();
+}
+
+fn lines<S>(format: LogFormat, terminal: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    let lines = fmt::layer().with_writer(io::stderr);
+    match format {
+        LogFormat::Auto | LogFormat::Pretty if terminal => lines.compact().boxed(),
+        LogFormat::Pretty => lines.compact().with_ansi(false).boxed(),
+        LogFormat::Auto | LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    }
+}
+
+/// Our own events at `level`; libraries only from `info`, and SQL statements from `warn`, unless
+/// everything is asked for.
+fn levels(level: Level) -> Targets {
+    if level == Level::TRACE {
+        return Targets::new().with_default(level);
+    }
+    Targets::new()
+        .with_default(level.min(Level::INFO))
+        .with_target("sqlx", level.min(Level::WARN))
+        .with_target("portcullis", level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_quieter_than_we_are_except_at_trace() {
+        let table = [
+            (Level::DEBUG, "portcullis::oauth", Level::DEBUG, true),
+            (Level::DEBUG, "portcullis_guard", Level::DEBUG, true),
+            (Level::DEBUG, "hyper", Level::DEBUG, false),
+            (Level::INFO, "hyper", Level::INFO, true),
+            (Level::INFO, "sqlx::query", Level::INFO, false),
+            (Level::INFO, "sqlx::query", Level::WARN, true),
+            (Level::ERROR, "sqlx::query", Level::WARN, false),
+            (Level::ERROR, "portcullis", Level::WARN, false),
+            (Level::TRACE, "sqlx::query", Level::TRACE, true),
+        ];
+        for (set, target, level, written) in table {
+            assert_eq!(levels(set).would_enable(target, &level), written, "{set}: {target} {level}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What every surface shares: the server's state, the caller's address, strict forms, bearer tokens.
+
+mod address;
+mod bearer;
+pub mod form;
+mod server;
+
+pub use address::ClientAddress;
+pub use bearer::{Bearer, NoBearer};
+pub use form::{Form, FormError};
+pub use server::{Parts, Server};

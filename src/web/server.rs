@@ -1,0 +1,149 @@
+//! The state behind every handler.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use portcullis_guard::Verifier;
+
+use crate::config;
+use crate::domain::ProjectId;
+use crate::domain::audit::Actor;
+use crate::entropy::Entropy;
+use crate::issuance::IssuanceLog;
+use crate::keys::acts::Acts;
+use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits};
+use crate::revocation::{self, Copy, Limits, Sync};
+use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
+use crate::store::{Error as StoreError, IssuedTokens, Store};
+use crate::time::Clock;
+
+/// How often one key may revoke tokens. Revocations of keys are never limited.
+const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
+
+/// What a running server is made of.
+pub struct Server {
+    /// The public URL under which tokens are issued.
+    pub issuer: Arc<str>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The signing keys.
+    pub keyring: Arc<Keyring>,
+    /// This node's copy of the feed.
+    pub copy: Arc<Copy>,
+    /// What keeps that copy current.
+    pub sync: Arc<Sync>,
+    /// Who may speak for which key.
+    pub authenticator: Authenticator,
+    /// How often a key revokes tokens.
+    pub revoking: Rate,
+    /// The issuance log.
+    pub issuance: IssuanceLog,
+    /// Whose word counts for a caller's address.
+    pub client_address: config::ClientAddress,
+    data_keys: DataKeys,
+}
+
+/// What a server is built from.
+pub struct Parts {
+    /// The public URL under which tokens are issued.
+    pub issuer: Arc<str>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Where issued tokens are recorded: the database.
+    pub issued: Arc<dyn IssuedTokens>,
+    /// The opened data keys.
+    pub data_keys: DataKeys,
+    /// How old the copy of the feed may become.
+    pub revocation: config::Revocation,
+    /// How many authentications may fail.
+    pub throttle: config::Throttle,
+    /// Whose word counts for a caller's address.
+    pub client_address: config::ClientAddress,
+}
+
+/// Why a server cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+impl Server {
+    /// Builds a server: loads the signing keys and starts the issuance log's writer, whose handle
+    /// ends once the server is dropped and all that waited is written. Until the first
+    /// [`Sync::step`] it admits nobody.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn build(parts: Parts) -> Result<(Arc<Self>, tokio::task::JoinHandle<()>), Error> {
+        let Parts { issuer, clock, entropy, store, issued, data_keys, revocation, throttle, client_address } =
+            parts;
+        let ring = Ring::open(&store.signing_keys().await?, &data_keys.signing)?;
+        let keyring = Arc::new(Keyring::new(ring));
+        let records = Arc::new(Records::new(store.clone(), clock.clone()));
+        let limits = Limits { poll: revocation.poll, max_age: revocation.max_age };
+        let copy = Arc::new(Copy::new(clock.clone(), limits));
+        let sync = Arc::new(Sync::new(revocation::Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            copy: copy.clone(),
+            keyring: keyring.clone(),
+            sealing: data_keys.signing.clone(),
+            followers: vec![records.clone()],
+            node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
+        }));
+        let limits =
+            ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures };
+        let throttle = Throttle::new(limits, &clock);
+        let authenticator = Authenticator::new(records, throttle, data_keys.pepper.clone(), clock.clone());
+        let (issuance, writer) = IssuanceLog::start(issued);
+        let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
+        let server = Self {
+            issuer,
+            clock,
+            entropy,
+            store,
+            keyring,
+            copy,
+            sync,
+            authenticator,
+            revoking,
+            issuance,
+            client_address,
+            data_keys,
+        };
+        Ok((Arc::new(server), writer))
+    }
+
+    /// The judge of a project's tokens.
+    #[must_use]
+    pub fn verifier(&self, project: &ProjectId) -> Verifier {
+        Verifier::new(self.issuer.clone(), project.clone(), self.keyring.public())
+    }
+
+    /// Acts in somebody's name.
+    #[must_use]
+    pub fn acts(&self, actor: Actor, address: Option<std::net::IpAddr>) -> Acts {
+        Acts {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            pepper: self.data_keys.pepper.clone(),
+            issuer: self.issuer.clone(),
+            actor,
+            address,
+        }
+    }
+}
