@@ -219,6 +219,7 @@ fn an_entry_kills_while_it_is_here_whatever_the_clock_says() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a figure for people; nothing is decided by it")]
 fn the_first_revocation_outlasts_a_million_others() {
     let list = list(&[at(11, key(KEY)), at(12, token(1))]);
     let started = Instant::now();
