@@ -49,19 +49,19 @@ pub struct Claims {
     )]
     pub ips: Allowlist,
     /// The web origins it may be used from; absent means any, or none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub org: Option<Vec<Box<str>>>,
     /// The tokens that it was exchanged from, nearest first.
     #[serde(default, deserialize_with = "few_ancestors", skip_serializing_if = "Vec::is_empty")]
     pub anc: Vec<Ancestor>,
     /// What kind of subject `sub` names; absent if it is the key itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub sub_kind: Option<Box<str>>,
     /// Who acts for the subject (RFC 8693 §4.1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub act: Option<Value>,
     /// The proof that whoever presents it must give (RFC 7800).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Value>,
 }
 
@@ -175,6 +175,13 @@ impl<'de> Deserialize<'de> for Audiences {
         };
         Self::new(audiences).ok_or_else(|| serde::de::Error::custom("no audience"))
     }
+}
+
+/// A claim that restricts is absent or it holds. `null` is neither: read as absent, it would widen.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// An `ips` that names nobody is never minted; read as "anywhere" it would widen.

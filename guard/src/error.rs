@@ -7,7 +7,7 @@ pub enum Refusal {
     /// Longer than any token of ours.
     #[error("the token is too long")]
     TooLong,
-    /// Not three parts of canonical base64url, or its header is no JSON object of strings.
+    /// Not three parts, or the first is no canonical base64url of a JSON object with an `alg`.
     #[error("the token is malformed")]
     Malformed,
     /// `typ` is not `at+jwt` (RFC 9068 §4).

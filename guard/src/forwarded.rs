@@ -31,7 +31,7 @@ impl ForwardedHeader {
     fn hops<'a>(self, lines: &[&'a str]) -> Vec<&'a str> {
         let divide = |line: &&'a str| match self {
             Self::XForwardedFor => line.split(',').collect(),
-            Self::Forwarded => split_unquoted(line, b','),
+            Self::Forwarded => split_unquoted(line, b',').unwrap_or_else(|| vec![line]),
         };
         lines.iter().filter(|line| !line.trim().is_empty()).flat_map(divide).collect()
     }
@@ -87,7 +87,7 @@ fn read_bracketed(raw: &str) -> Option<IpAddr> {
 /// The `for` of one element of `Forwarded` (RFC 7239 §4); none, two or an obfuscated one is no
 /// address, and IPv6 stands in brackets there (§6).
 fn read_forwarded_for(element: &str) -> Option<IpAddr> {
-    let pairs = split_unquoted(element, b';');
+    let pairs = split_unquoted(element, b';')?;
     let mut named = pairs.iter().filter_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
         name.eq_ignore_ascii_case("for").then_some(value)
@@ -104,8 +104,10 @@ fn read_forwarded_for(element: &str) -> Option<IpAddr> {
     }
 }
 
-/// Divides at `divider`, but not inside quoted strings (RFC 9110 §5.6.4).
-fn split_unquoted(text: &str, divider: u8) -> Vec<&str> {
+/// Divides at `divider`, but not inside quoted strings (RFC 9110 §5.6.4). `None` if a quoted string
+/// does not end: a stranger who opens one would swallow what the proxy appends to the line, and
+/// the stranger's own `for` would stand in the last element.
+fn split_unquoted(text: &str, divider: u8) -> Option<Vec<&str>> {
     let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (index, byte) in text.bytes().enumerate() {
         match byte {
@@ -120,7 +122,7 @@ fn split_unquoted(text: &str, divider: u8) -> Vec<&str> {
         }
     }
     parts.push(&text[start..]);
-    parts
+    (!quoted).then_some(parts)
 }
 
 #[cfg(test)]
@@ -190,6 +192,11 @@ mod tests {
             ("10.0.0.1", Forwarded, &["proto=https"], None),
             ("10.0.0.1", Forwarded, &["for=198.51.100.1;for=10.0.0.9"], None),
             ("10.0.0.1", Forwarded, &["for=\"198.51.100.1"], None),
+            // A stranger's open quote swallows what the proxy appended: no address, not the stranger's.
+            ("10.0.0.1", Forwarded, &["for=127.0.0.1;by=\", for=198.51.100.1"], None),
+            ("10.0.0.1", Forwarded, &["for=127.0.0.1;by=\", for=\"[2001:db8::1]\""], None),
+            ("10.0.0.1", Forwarded, &["for=127.0.0.1;by=\"\\, for=198.51.100.1"], None),
+            ("10.0.0.1", Forwarded, &["for=127.0.0.1;by=\"", "for=198.51.100.1"], Some("198.51.100.1")),
             // No peer at all.
             ("", XForwardedFor, &["198.51.100.1"], None),
         ];

@@ -1,6 +1,7 @@
 //! The public halves of the signing keys, by `kid` (RFC 7517).
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -19,7 +20,7 @@ pub enum InvalidKeySet {
     /// Two keys share a `kid`: which one would be meant?
     #[error("two signing keys share the id {0}")]
     Ambiguous(SigningKeyId),
-    /// A key's numbers make no key.
+    /// A key's numbers make no key, or none that is long enough to be trusted.
     #[error("the signing key {0} is damaged")]
     Damaged(SigningKeyId),
 }
@@ -53,9 +54,11 @@ impl KeySet {
         let mut set = HashMap::new();
         for jwk in keys {
             let Some(algorithm) = algorithm_of(jwk) else { continue };
-            let Some(kid) = jwk.common.key_id.as_deref().and_then(|kid| kid.parse().ok()) else { continue };
-            let key =
-                DecodingKey::from_jwk(jwk).map_err(|_| InvalidKeySet::Damaged(SigningKeyId::clone(&kid)))?;
+            let Some(Ok(kid)) = jwk.common.key_id.as_deref().map(str::parse::<SigningKeyId>) else {
+                continue;
+            };
+            let key = DecodingKey::from_jwk(jwk).ok().filter(|_| is_whole(jwk));
+            let key = key.ok_or_else(|| InvalidKeySet::Damaged(kid.clone()))?;
             if set.insert(kid.clone(), PublicKey { algorithm, key }).is_some() {
                 return Err(InvalidKeySet::Ambiguous(kid));
             }
@@ -90,4 +93,17 @@ fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
         jwk.common.public_key_use.as_ref().is_none_or(|u| *u == jsonwebtoken::jwk::PublicKeyUse::Signature);
     let agrees = jwk.common.key_algorithm.is_none_or(|alg| alg == named);
     (for_signatures && agrees).then_some(algorithm)
+}
+
+/// Whether a key's numbers have the lengths of their kind (RFC 7518 §6.2.1.2 and §6.3.1.1, RFC 8037
+/// §2), counted in base64url. `jsonwebtoken` looks at them only when a signature is checked.
+fn is_whole(jwk: &Jwk) -> bool {
+    const BYTES_32: usize = 43;
+    const BITS_2048_TO_8192: RangeInclusive<usize> = 342..=1366;
+    match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(ec) => ec.x.len() == BYTES_32 && ec.y.len() == BYTES_32,
+        AlgorithmParameters::OctetKeyPair(okp) => okp.x.len() == BYTES_32,
+        AlgorithmParameters::RSA(rsa) => BITS_2048_TO_8192.contains(&rsa.n.len()) && !rsa.e.is_empty(),
+        _ => false,
+    }
 }

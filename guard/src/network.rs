@@ -1,4 +1,4 @@
-//! Addresses: the allowlist of a key or token, and the walk from the socket to the client.
+//! Networks, and the allowlist of a key or token.
 //!
 //! IPv4-mapped IPv6 is IPv4 everywhere (threat S19), and nothing that only *some* parsers would
 //! read as an address is read at all (threat S20).
@@ -54,7 +54,7 @@ fn parse_prefix(raw: &str) -> Result<u8, InvalidNetwork> {
 fn unmapped(address: IpAddr, prefix: Option<u8>) -> Result<(IpAddr, Option<u8>), InvalidNetwork> {
     match (address, address.to_canonical(), prefix) {
         (IpAddr::V6(_), canonical @ IpAddr::V4(_), Some(prefix)) => {
-            let shorter = prefix.checked_sub(96).filter(|p| *p <= 32).ok_or(InvalidNetwork::Prefix)?;
+            let shorter = prefix.checked_sub(96).ok_or(InvalidNetwork::Prefix)?;
             Ok((canonical, Some(shorter)))
         }
         (_, canonical, prefix) => Ok((canonical, prefix)),
@@ -122,10 +122,12 @@ impl Allowlist {
 impl FromStr for Allowlist {
     type Err = InvalidNetwork;
 
-    /// Networks divided by commas or white space.
+    /// Networks divided by commas or white space. Only the empty text is the unrestricted list:
+    /// dividers between which nothing stands are a mistake, and must not mean "from anywhere".
     fn from_str(raw: &str) -> Result<Self, InvalidNetwork> {
         let words = raw.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|w| !w.is_empty());
-        Self::new(words.map(parse_network).collect::<Result<Vec<_>, _>>()?)
+        let list = Self::new(words.map(parse_network).collect::<Result<Vec<_>, _>>()?)?;
+        if list.is_unrestricted() && !raw.is_empty() { Err(InvalidNetwork::Address) } else { Ok(list) }
     }
 }
 

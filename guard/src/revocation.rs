@@ -80,6 +80,11 @@ pub const KEPT: Duration = Duration::from_hours(1);
 /// How long the revocation of a token is kept after the token's `exp`.
 pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_mins(5);
 
+/// How long memory keeps any revocation, whatever the clocks say. A token that it kills was minted
+/// before it, so it lives 15 minutes more at most: if our clock ran ahead when the entry came and
+/// is put right afterwards, the entry must not be gone before the token (threat S24).
+const KEPT_AT_LEAST: Duration = Duration::from_mins(20);
+
 /// What a copy of the feed is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
@@ -110,6 +115,7 @@ pub struct RevocationList {
     projects: Cache<ProjectId, Entry>,
     keys: Cache<(ProjectId, KeyId), Entry>,
     subjects: Cache<(ProjectId, Box<str>, Box<str>), Entry>,
+    /// By `jti` alone: 16 random bytes of ours are one token's in the whole installation.
     tokens: Cache<[u8; 16], Entry>,
     signing_keys: RwLock<HashSet<SigningKeyId>>,
 }
@@ -182,10 +188,10 @@ impl RevocationList {
     /// until the snapshot has been applied.
     pub fn clear(&self) {
         self.all.store(0, Ordering::Release);
-        self.projects.invalidate_all();
-        self.keys.invalidate_all();
-        self.subjects.invalidate_all();
-        self.tokens.invalidate_all();
+        empty(&self.projects);
+        empty(&self.keys);
+        empty(&self.subjects);
+        empty(&self.tokens);
         self.signing_keys.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -212,7 +218,7 @@ impl RevocationList {
 impl Entry {
     fn of(revocation: &Revocation, now: Timestamp) -> Self {
         // A margin, because moka counts by a clock of its own.
-        let kept = revocation.ends.map(|ends| ends.since(now) + KEPT_AFTER_EXPIRY);
+        let kept = revocation.ends.map(|ends| (ends.since(now) + KEPT_AFTER_EXPIRY).max(KEPT_AT_LEAST));
         let kept_secs = kept.map_or(u32::MAX, |kept| u32::try_from(kept.as_secs()).unwrap_or(u32::MAX));
         Self { position: revocation.position, kept_secs }
     }
@@ -234,6 +240,13 @@ fn upsert<K: Hash + Eq + Send + Sync + 'static>(cache: &Cache<K, Entry>, key: K,
     cache.entry(key).and_compute_with(|old| Op::Put(old.map_or(entry, |old| old.into_value().merged(entry))));
 }
 
+/// Removes each entry by its key. `invalidate_all` would mark a moment instead, and a check that had
+/// looked up an entry before that moment could still carry its older time over to the entry applied
+/// anew, which would then count as invalidated: a hole.
+fn empty<K: Hash + Eq + Send + Sync + 'static>(cache: &Cache<K, Entry>) {
+    cache.iter().for_each(|(key, _)| cache.invalidate(&*key));
+}
+
 /// No capacity limit, on purpose: see the module's documentation.
 fn cache<K: Hash + Eq + Send + Sync + 'static>() -> Cache<K, Entry> {
     Cache::builder().expire_after(FreesMemory).build()
@@ -248,5 +261,32 @@ impl<K> Expiry<K, Entry> for FreesMemory {
 
     fn expire_after_update(&self, _: &K, entry: &Entry, _: Instant, _: Option<Duration>) -> Option<Duration> {
         Some(entry.kept())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_ran_ahead_does_not_make_an_entry_shorter_than_a_tokens_life() {
+        let revocation = Revocation {
+            target: Target::All,
+            position: Position::new(7),
+            ends: Some(Timestamp::from_secs(1_000_000)),
+        };
+        let kept_at = |secs| Entry::of(&revocation, Timestamp::from_secs(secs)).kept();
+        assert_eq!(kept_at(1_000_000 - 3600), Duration::from_mins(65));
+        assert_eq!(kept_at(1_000_000), KEPT_AT_LEAST);
+        assert_eq!(kept_at(1_900_000), KEPT_AT_LEAST);
+    }
+
+    #[test]
+    fn applied_twice_the_larger_position_and_the_later_end_stay() {
+        let entry = |position, kept_secs| Entry { position: Position::new(position), kept_secs };
+        for (first, second) in [(entry(5, 90), entry(9, 60)), (entry(9, 60), entry(5, 90))] {
+            let merged = first.merged(second);
+            assert_eq!((merged.position, merged.kept_secs), (Position::new(9), 90));
+        }
     }
 }

@@ -14,7 +14,7 @@ use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::claims::{Claims, MAX_TOKEN_BYTES, UnverifiedClaims, VerifiedClaims};
+use crate::claims::{Claims, MAX_TOKEN_BYTES, UnverifiedClaims, VerifiedClaims, present};
 use crate::error::Refusal;
 use crate::id::{Audience, ProjectId};
 use crate::jwks::{ALGORITHMS, KeySet};
@@ -88,6 +88,7 @@ struct Header {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     crit: Option<IgnoredAny>,
 }
 
@@ -251,5 +252,6 @@ fn name(algorithm: Algorithm) -> &'static str {
 
 fn read_json<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    // serde would also read a struct from an array, by position: no header and no claims set is one.
+    bytes.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&bytes).ok())?
 }
