@@ -108,7 +108,8 @@ impl Freshness {
     }
 }
 
-/// The revocations that a judge holds in memory.
+/// The revocations that a judge holds in memory. It only grows; a copy that must start again fills
+/// a new list and puts it in the place of this one, so that no check ever meets half of one.
 #[derive(Debug)]
 pub struct RevocationList {
     all: AtomicU64,
@@ -184,17 +185,6 @@ impl RevocationList {
         if revoked { Err(Refusal::Revoked) } else { Ok(()) }
     }
 
-    /// Forgets everything, for a copy that starts again from a snapshot. Nobody may be admitted
-    /// until the snapshot has been applied.
-    pub fn clear(&self) {
-        self.all.store(0, Ordering::Release);
-        empty(&self.projects);
-        empty(&self.keys);
-        empty(&self.subjects);
-        empty(&self.tokens);
-        self.signing_keys.write().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     fn revokes_token(&self, claims: &Claims) -> bool {
         let mut chain = std::iter::once(&claims.jti).chain(claims.anc.iter().map(|link| &link.jti));
         chain.any(|jti| self.tokens.contains_key(jti.as_bytes()))
@@ -238,13 +228,6 @@ fn kills(entry: Option<Entry>, position: Position) -> bool {
 
 fn upsert<K: Hash + Eq + Send + Sync + 'static>(cache: &Cache<K, Entry>, key: K, entry: Entry) {
     cache.entry(key).and_compute_with(|old| Op::Put(old.map_or(entry, |old| old.into_value().merged(entry))));
-}
-
-/// Removes each entry by its key. `invalidate_all` would mark a moment instead, and a check that had
-/// looked up an entry before that moment could still carry its older time over to the entry applied
-/// anew, which would then count as invalidated: a hole.
-fn empty<K: Hash + Eq + Send + Sync + 'static>(cache: &Cache<K, Entry>) {
-    cache.iter().for_each(|(key, _)| cache.invalidate(&*key));
 }
 
 /// No capacity limit, on purpose: see the module's documentation.

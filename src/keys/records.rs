@@ -5,8 +5,8 @@
 //! after it and put the old record back (threat S23). So the newest entry seen for a key, its
 //! project and for all is remembered, and a record read at an older position is a miss.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -40,7 +40,7 @@ pub struct Records {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     cache: Cache<Name, Arc<Read>>,
-    newest: Newest,
+    newest: RwLock<Arc<Newest>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ impl Records {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let cache = Cache::builder().max_capacity(CAPACITY).time_to_live(LONGEST).build();
-        Self { store, clock, cache, newest: Newest::new() }
+        Self { store, clock, cache, newest: RwLock::new(Arc::new(Newest::of_history(0))) }
     }
 
     /// The key of this id.
@@ -100,14 +100,19 @@ impl Records {
     }
 
     fn still_serves(&self, name: &Name, read: &Read) -> bool {
+        let seen = self.newest();
         let newest = match (&read.record, name) {
-            (Some(record), _) => self.newest.of(&record.key.id, &record.project.id),
-            (None, Name::Id(id)) => self.newest.of_key(id),
-            (None, Name::Digest(_)) => self.newest.of_any_key(),
+            (Some(record), _) => seen.of(&record.key.id, &record.project.id),
+            (None, Name::Id(id)) => seen.of_key(id),
+            (None, Name::Digest(_)) => seen.of_any_key(),
         };
-        read.history == self.newest.history()
+        read.history == seen.history
             && read.position >= newest
             && read.began.age(self.clock.as_ref()) <= LONGEST
+    }
+
+    fn newest(&self) -> Arc<Newest> {
+        self.newest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn load_shared(&self, name: &Name) -> Result<Arc<Read>, Error> {
@@ -120,7 +125,7 @@ impl Records {
     }
 
     async fn load(&self, name: &Name) -> Result<Read, Error> {
-        let (history, began) = (self.newest.history(), Moment::now(self.clock.as_ref()));
+        let (history, began) = (self.newest().history, Moment::now(self.clock.as_ref()));
         let by = match name {
             Name::Id(id) => Lookup::Id(id.clone()),
             Name::Digest(digest) => Lookup::Digest(SecretDigest::from_bytes(*digest)),
@@ -133,12 +138,13 @@ impl Records {
 
 impl Follower for Records {
     fn entry(&self, entry: &Published) {
-        self.newest.note(entry);
+        self.newest().note(entry);
     }
 
+    /// In another history positions begin anew; what was read in the old one never serves again.
     fn restart(&self) {
-        self.newest.restart();
-        self.cache.invalidate_all();
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        *newest = Arc::new(Newest::of_history(newest.history + 1));
     }
 }
 
@@ -155,17 +161,17 @@ struct Newest {
     projects: moka::sync::Cache<ProjectId, Position>,
     any_key: AtomicU64,
     all: AtomicU64,
-    history: AtomicU64,
+    history: u64,
 }
 
 impl Newest {
-    fn new() -> Self {
+    fn of_history(history: u64) -> Self {
         Self {
             keys: remembered(),
             projects: remembered(),
             any_key: AtomicU64::new(0),
             all: AtomicU64::new(0),
-            history: AtomicU64::new(0),
+            history,
         }
     }
 
@@ -202,19 +208,6 @@ impl Newest {
 
     fn of(&self, key: &KeyId, project: &ProjectId) -> Position {
         self.of_key(key).max(self.projects.get(project).unwrap_or_default())
-    }
-
-    fn history(&self) -> u64 {
-        self.history.load(Ordering::Acquire)
-    }
-
-    /// In another history positions begin anew; what was read in the old one never serves again.
-    fn restart(&self) {
-        self.history.fetch_add(1, Ordering::AcqRel);
-        self.keys.invalidate_all();
-        self.projects.invalidate_all();
-        self.any_key.store(0, Ordering::Release);
-        self.all.store(0, Ordering::Release);
     }
 }
 

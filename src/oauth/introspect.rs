@@ -43,7 +43,7 @@ fn judge(
     address: Place,
 ) -> Result<VerifiedClaims, TokenRefusal> {
     // Before all else: while the list is too old, not even "inactive" may be said of a token.
-    let gate = server.copy.gate();
+    let view = server.copy.view();
     let verifier = server.verifier(&caller.record.project.id);
     let verified = verifier.check_signature(&Unverified::read(token)?)?;
     let serves = audiences_of(&caller.record, &server.issuer);
@@ -55,7 +55,7 @@ fn judge(
         return Err(TokenRefusal::Audience);
     };
     let required = Required { scope, audience, address, origin: origin_of(&verified) };
-    verifier.judge_verified(&verified, &required, &gate)?;
+    verifier.judge_verified(&verified, &required, &view.gate())?;
     Ok(verified)
 }
 

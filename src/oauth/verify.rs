@@ -50,7 +50,7 @@ fn judge(
     let verifier = server.verifier(unverified.claims()?.project());
     let required = Required { scope, audience: Whose::Any, address: Place::From(address), origin };
     let verified = verifier.check_signature(&unverified)?;
-    verifier.judge_verified(&verified, &required, &server.copy.gate())?;
+    verifier.judge_verified(&verified, &required, &server.copy.view().gate())?;
     Ok(verified)
 }
 

@@ -4,7 +4,7 @@
 
 mod sync;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use portcullis_guard::Gate;
@@ -12,14 +12,15 @@ use portcullis_guard::Gate;
 use crate::domain::feed::Published;
 use portcullis_guard::RevocationList;
 
-use crate::domain::{Freshness, Position, Tag, Timestamp};
+use crate::domain::{Freshness, Position, Revocation, Tag, Timestamp};
+use crate::store::FeedRead;
 use crate::time::{Clock, Moment};
 
 pub use sync::{Follower, Parts, Sync};
 
 /// This node's copy of the feed.
 pub struct Copy {
-    list: RevocationList,
+    list: RwLock<Arc<RevocationList>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     state: Mutex<State>,
@@ -34,31 +35,33 @@ pub struct Limits {
     pub max_age: Duration,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct State {
     /// How far the copy is complete, and the mark of the newest entry then.
     applied: Option<(Position, Tag)>,
     /// When the last good read began.
     read: Option<Moment>,
+    /// What this node published beyond that.
+    own: Vec<Revocation>,
 }
 
 impl Copy {
     /// An empty copy: stale until it is read for the first time.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self { list: RevocationList::new(), clock, limits, state: Mutex::default() }
+        Self { list: RwLock::default(), clock, limits, state: Mutex::default() }
     }
 
     /// What the judge needs to know at this moment.
     #[must_use]
-    pub fn gate(&self) -> Gate<'_> {
-        Gate { list: &self.list, freshness: self.freshness(), now: self.clock.now() }
+    pub fn view(&self) -> View {
+        View { list: self.list(), freshness: self.freshness(), now: self.clock.now() }
     }
 
     /// The revocations.
     #[must_use]
-    pub fn list(&self) -> &RevocationList {
-        &self.list
+    pub fn list(&self) -> Arc<RevocationList> {
+        self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the copy is worth.
@@ -70,33 +73,67 @@ impl Copy {
     /// How old the copy is; none if there never was one.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        self.state().read.map(|read| read.age(self.clock.as_ref()))
+        self.state().1.map(|read| read.age(self.clock.as_ref()))
     }
 
     /// How far the copy is complete.
     #[must_use]
     pub fn applied(&self) -> Position {
-        self.state().applied.map_or(Position::START, |(position, _)| position)
+        self.state().0.map_or(Position::START, |(position, _)| position)
     }
 
     /// Takes up an entry that this node published itself, at once. The copy is not more complete
     /// for it: entries of others may stand before it.
     pub fn apply_own(&self, entry: &Published) {
-        self.apply(entry, self.clock.now());
+        let Some(revocation) = entry.revocation() else { return };
+        let mut state = self.lock();
+        self.list().apply(&revocation, self.clock.now());
+        state.own.push(revocation);
     }
 
-    fn apply(&self, entry: &Published, now: Timestamp) {
-        if let Some(revocation) = entry.revocation() {
-            self.list.apply(&revocation, now);
-        }
+    /// Takes up what a read of the feed found. In another history the revocations are gathered in
+    /// a list of their own first: whoever judges meanwhile does so by the old one, never by half.
+    fn apply(&self, found: &FeedRead, began: Moment, restart: bool) {
+        let list = if restart { Arc::default() } else { self.list() };
+        let (revocations, now) = (found.entries.iter().filter_map(Published::revocation), self.clock.now());
+        revocations.for_each(|revocation| list.apply(&revocation, now));
+        let mut state = self.lock();
+        // Published by this node after the read began: not in it, and not to be lost with the old list.
+        state.own.retain(|own| own.position > found.position || restart);
+        state.own.iter().for_each(|own| list.apply(own, now));
+        *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
+        state.applied = Some((found.position, found.newest));
+        state.read = Some(began);
     }
 
-    fn state(&self) -> State {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The copy is of a history that is no more: stale until another one is read.
+    fn distrust(&self) {
+        self.lock().read = None;
     }
 
-    fn set_state(&self, state: State) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    fn state(&self) -> (Option<(Position, Tag)>, Option<Moment>) {
+        let state = self.lock();
+        (state.applied, state.read)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known at one moment.
+#[derive(Debug)]
+pub struct View {
+    list: Arc<RevocationList>,
+    freshness: Freshness,
+    now: Timestamp,
+}
+
+impl View {
+    /// As the judge takes it.
+    #[must_use]
+    pub fn gate(&self) -> Gate<'_> {
+        Gate { list: &self.list, freshness: self.freshness, now: self.now }
     }
 }
 

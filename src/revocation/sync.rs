@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{Copy, State};
+use super::Copy;
 use crate::domain::feed::{Changed, FeedEntry, Published};
 use crate::domain::{Position, Target, Timestamp};
 use crate::signing::{Keyring, Ring, SealingKey};
-use crate::store::{Error, FeedRead, Heartbeat, Store, Unavailable};
+use crate::store::{Error, Heartbeat, Store, Unavailable};
 use crate::time::{Clock, Moment};
 
 /// How long a read of the feed may take.
@@ -87,32 +87,27 @@ impl Sync {
         Ok(())
     }
 
-    /// Reads the feed beyond what is applied; from the beginning, if it is another history.
+    /// Reads the feed beyond what is applied; from the beginning, if it is another history. The
+    /// copy stays what it was until the whole is read.
     async fn read(&self, began: Moment) -> Result<(), Error> {
-        let State { applied, .. } = self.copy.state();
+        let (applied, _) = self.copy.state();
         let since = applied.map_or(Position::START, |(position, _)| position);
         let mut found = within(self.store.feed_since(since)).await?;
-        if applied.is_some_and(|(position, tag)| found.position < position || found.boundary != Some(tag)) {
+        let restart =
+            applied.is_some_and(|(position, tag)| found.position < position || found.boundary != Some(tag));
+        if restart {
             tracing::warn!("the feed has another history than before: reading it from the beginning");
-            self.copy.set_state(State::default());
+            self.copy.distrust();
             found = within(self.store.feed_since(Position::START)).await?;
-            self.copy.list.clear();
             self.followers.iter().for_each(|follower| follower.restart());
         }
-        self.apply(&found).await?;
-        self.copy.set_state(State { applied: Some((found.position, found.newest)), read: Some(began) });
-        Ok(())
-    }
-
-    async fn apply(&self, found: &FeedRead) -> Result<(), Error> {
-        let now = self.clock.now();
         for entry in &found.entries {
-            self.copy.apply(entry, now);
             self.followers.iter().for_each(|follower| follower.entry(entry));
         }
-        if found.entries.iter().any(|entry| concerns_signing_keys(&entry.entry)) {
+        if restart || found.entries.iter().any(|entry| concerns_signing_keys(&entry.entry)) {
             self.reload_signing_keys().await?;
         }
+        self.copy.apply(&found, began, restart);
         Ok(())
     }
 
