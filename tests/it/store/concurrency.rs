@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use portcullis::domain::edit::KeyEdit;
-use portcullis::domain::{Position, Timestamp};
-use portcullis::store::{Error, Store};
+use portcullis::domain::{KeyId, Position};
+use portcullis::store::{Error, IssuedToken, Lookup, Store};
 use tokio::task::JoinSet;
 
 use super::audit::chain_holds;
@@ -69,35 +69,29 @@ async fn of_many_who_edit_the_same_state_one_does(db: &Database) {
 
 async fn no_token_decided_before_an_edit_is_recorded_after_it(db: &Database) {
     let id = db.key().await.key.id;
-    let (store, key) = (Arc::clone(db), id.clone());
-    let minter = tokio::spawn(async move {
-        // Each token is stamped with its number, decided on a record that may be old by then.
-        let mut record = store.mint_record(&lookup(&key)).await.unwrap().value.unwrap();
-        let mut refused = 0;
-        for number in 0..200 {
-            let token =
-                portcullis::store::IssuedToken { issued_at: Timestamp::from_secs(number), ..token(&record) };
-            if !store.record(&[token]).await.unwrap()[0] {
-                refused += 1;
-                record = store.mint_record(&lookup(&key)).await.unwrap().value.unwrap();
-            }
-        }
-        refused
-    });
-    let mut acknowledged = 0;
+    let minter = tokio::spawn(mint(Arc::clone(db), id.clone()));
+    let mut edits = 0;
     while !minter.is_finished() {
         let project = db.project(&shop()).await.unwrap().unwrap();
         db.change_project(&project_change(&project, set_scope("api", "", ""))).await.unwrap();
-        acknowledged += 1;
-        // A token decided before the edit is never recorded from here on.
-        let old =
-            portcullis::store::IssuedToken { position: project.changed, ..token(&db.record_of(&id).await) };
-        assert_eq!(db.record(&[old]).await.unwrap(), [false]);
+        edits += 1;
+        let late = IssuedToken { position: project.changed, ..token(&db.record_of(&id).await) };
+        assert_eq!(db.record(&[late]).await.unwrap(), [false]);
     }
     let refused = minter.await.unwrap();
-    assert!(refused <= acknowledged, "{refused} tokens were refused for {acknowledged} edits");
+    assert!(refused <= edits, "{refused} tokens were refused for {edits} edits");
 }
 
-fn lookup(id: &portcullis::domain::KeyId) -> portcullis::store::Lookup {
-    portcullis::store::Lookup::Id(id.clone())
+/// Mints on one record until it has become old, then on the next; counts the refusals.
+async fn mint(store: Arc<dyn Store>, key: KeyId) -> usize {
+    let by = Lookup::Id(key);
+    let mut record = store.mint_record(&by).await.unwrap().value.unwrap();
+    let mut refused = 0;
+    for _ in 0..200 {
+        if !store.record(&[token(&record)]).await.unwrap()[0] {
+            refused += 1;
+            record = store.mint_record(&by).await.unwrap().value.unwrap();
+        }
+    }
+    refused
 }

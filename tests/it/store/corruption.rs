@@ -5,7 +5,7 @@ use portcullis::domain::{KeyId, Position, ProjectId};
 use portcullis::store::{Error, Lookup};
 
 use super::database::Database;
-use super::fixtures::{project_change, set_scope, shop, token};
+use super::fixtures::{new_key, project_change, set_scope, shop, token};
 
 on_every_engine!(founded:
     what_cannot_be_read_of_a_key_is_named,
@@ -96,6 +96,6 @@ async fn what_cannot_be_read_of_the_logs_is_named(db: &Database) {
     db.tamper("UPDATE audit SET hash = x'00' WHERE seq = 3").await;
     assert_names(db.audit(0, 10).await, ("audit", "hash", "3"));
     // Nothing is sealed over a hash that cannot be.
-    let answer = db.create_key(&super::fixtures::new_key(shop())).await;
+    let answer = db.create_key(&new_key(shop())).await;
     assert_names(answer, ("audit", "hash", "3"));
 }

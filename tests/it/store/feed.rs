@@ -7,7 +7,7 @@ use portcullis::domain::{Ends, Position};
 use portcullis::store::{Error, FeedRead, Heartbeat};
 
 use super::database::Database;
-use super::fixtures::{NOW, key_change, later, token_revocation};
+use super::fixtures::{NOW, key_change, later, new_key, token_revocation};
 
 on_every_engine!(founded:
     the_feed_is_read_from_any_position_in_order,
@@ -121,12 +121,8 @@ async fn a_look_tells_whether_anything_was_committed(db: &Database) {
     assert!(!db.has_changed().await.unwrap());
     db.tamper("UPDATE projects SET name = 'by another process'").await;
     assert!(db.has_changed().await.unwrap());
-    assert_refused!(db.create_key(&unmakeable()).await, Error::Missing("project"));
+    assert_refused!(db.create_key(&new_key("prj_none".parse().unwrap())).await, Error::Missing("project"));
     assert!(!db.has_changed().await.unwrap(), "what was not committed is no change");
-}
-
-fn unmakeable() -> portcullis::store::NewKey {
-    super::fixtures::new_key("prj_none".parse().unwrap())
 }
 
 async fn a_node_is_known_by_its_last_sign_of_life(db: &Database) {

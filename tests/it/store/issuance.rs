@@ -2,7 +2,7 @@
 
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::grant::MintRecord;
-use portcullis::domain::{Position, ProjectId};
+use portcullis::domain::{Position, ProjectId, ScopeSet};
 use portcullis::store::IssuedToken;
 
 use super::database::Database;
@@ -34,7 +34,7 @@ async fn a_token_is_recorded_and_read_back(db: &Database) {
     let full = token(&record);
     let sparse = IssuedToken {
         jti: jti(),
-        scope: Default::default(),
+        scope: ScopeSet::default(),
         address: None,
         parent: None,
         issued_at: later(1),
@@ -59,14 +59,12 @@ async fn tokens_are_listed_newest_first(db: &Database) {
 }
 
 async fn no_edit_of_the_key_lets_a_token_through_that_was_decided_before(db: &Database) {
-    let edits = || {
-        [
-            KeyEdit::Details(details()),
-            KeyEdit::RevokeTokens,
-            KeyEdit::Regenerate { digest: digest(), old_end: later(60) },
-        ]
-    };
-    for edit in edits() {
+    let edits = [
+        KeyEdit::Details(details()),
+        KeyEdit::RevokeTokens,
+        KeyEdit::Regenerate { digest: digest(), old_end: later(60) },
+    ];
+    for edit in edits {
         let before = db.key().await;
         let change = key_change(&before, edit);
         db.change_key(&change).await.unwrap();

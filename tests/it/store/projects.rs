@@ -82,7 +82,7 @@ async fn an_audience_belongs_to_one_project(db: &Database) {
         assert_refused!(answer, Error::Taken("audience"));
         assert_eq!(db.traces().await, before);
     }
-    assert_eq!(db.audiences(&shop()).await.unwrap(), [audience.clone()]);
+    assert_eq!(db.audiences(&shop()).await.unwrap().as_slice(), std::slice::from_ref(&audience));
     assert!(db.audiences(&other()).await.unwrap().is_empty());
 
     change(db, &shop(), ProjectEdit::RemoveAudience(audience.clone())).await.unwrap();

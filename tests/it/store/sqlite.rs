@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use portcullis::domain::Position;
+use portcullis::domain::edit::KeyEdit;
+use portcullis::domain::grant::MintRecord;
 use portcullis::store::{Error, FeedLog, Installation, Keys, SqliteOptions, SqliteStore, Unavailable};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -132,11 +134,11 @@ async fn a_replaced_file_is_noticed_until_it_is_back() {
     assert_eq!(db.issued(&record.key.id, 10).await.unwrap().len(), 1, "only this one");
 }
 
-async fn assert_replaced(db: &Database, record: &portcullis::domain::grant::MintRecord) {
+async fn assert_replaced(db: &Database, record: &MintRecord) {
     assert_refused!(db.has_changed().await, Error::Unavailable(Unavailable::Replaced));
     assert_refused!(db.feed_since(Position::START).await, Error::Unavailable(Unavailable::Replaced));
     assert_refused!(db.record(&[token(record)]).await, Error::Unavailable(Unavailable::Replaced));
-    let block = key_change(record, portcullis::domain::edit::KeyEdit::Block);
+    let block = key_change(record, KeyEdit::Block);
     assert_refused!(db.change_key(&block).await, Error::Unavailable(Unavailable::Replaced));
 }
 
