@@ -16,6 +16,9 @@ use super::{SqliteStore, records};
 impl FeedLog for SqliteStore {
     async fn has_changed(&self) -> Result<bool, Error> {
         let mut watch = self.watch.lock().await;
+        if self.writer.is_closed() {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
         if let Err(replaced) = self.file.check() {
             watch.forget();
             return Err(replaced.into());
