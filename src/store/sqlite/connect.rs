@@ -47,8 +47,15 @@ pub(super) async fn writer(file: &DatabaseFile, options: SqliteOptions) -> Resul
         connect = connect.pragma("max_page_count", pages.to_string());
     }
     let pool = pool(1, file).connect_with(connect).await?;
-    migrate(&pool).await?;
-    Ok(pool)
+    match migrate(&pool).await {
+        Ok(()) => Ok(pool),
+        Err(error) => {
+            // SQLite shares what it knows of a file with every connection of the process: left to
+            // be closed some time, this one would spoil the next try.
+            pool.close().await;
+            Err(error)
+        }
+    }
 }
 
 /// The connections that read.

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use tempfile::NamedTempFile;
 
 use crate::store::error::{Error, Unavailable};
@@ -30,6 +31,7 @@ impl DatabaseFile {
     /// Takes this file for the database; makes an empty one if there is none.
     pub(super) fn prepare(path: &Path) -> Result<Self, Error> {
         let identity = prepare(path).map_err(sqlx::Error::Io)?;
+        check_writable(path).map_err(|error| Unavailable::ReadOnly(sqlx::Error::Io(error)))?;
         Ok(Self { path: path.to_owned(), identity })
     }
 
@@ -55,14 +57,25 @@ fn prepare(path: &Path) -> io::Result<Identity> {
     Identity::of(path)
 }
 
+/// Whether the file and its directory may be written. SQLite would open a file that may not be for
+/// reading, and leave files beside it with the same permissions, which spoil the next try as well.
+fn check_writable(path: &Path) -> io::Result<()> {
+    access(path, Access::WRITE_OK)?;
+    Ok(access(directory_of(path), Access::WRITE_OK)?)
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// Makes an empty file that only its owner can read; SQLite gives the files beside it the same
 /// permissions. It comes under another name and is renamed once it is closed: whoever closes any
 /// descriptor of a database drops all locks that SQLite holds on it in this process.
 fn create(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(path);
     let file = NamedTempFile::new_in(directory)?.into_temp_path();
     match file.persist_noclobber(path) {
         Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
