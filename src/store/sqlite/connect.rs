@@ -100,13 +100,10 @@ fn pool(size: u32, file: &DatabaseFile) -> PoolOptions<Sqlite> {
         })
 }
 
-/// Brings the tables up to this release, all or nothing, while nobody else does; a file that may
-/// not be written is refused here, and not at the first act.
+/// Brings the tables up to this release, all or nothing, while nobody else does.
 async fn migrate(pool: &SqlitePool) -> Result<(), Error> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(migration_refused)?;
-    // On a file that may not be written, SQLite begins a transaction that reads and says nothing.
-    sqlx::query("UPDATE installation SET id = id WHERE id <> id").execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)
 }
 

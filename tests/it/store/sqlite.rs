@@ -234,7 +234,8 @@ fn what_may_not_be_written_is_named_read_only() {
         let new = home.path().join("new.db");
         assert_refused!(SqliteStore::open(&new).await, Error::Unavailable(Unavailable::ReadOnly(_)));
         set(home.path(), 0o700);
-        SqliteStore::open(&path).await.unwrap();
+        SqliteStore::open(&path).await.unwrap().close().await;
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "nothing is left behind");
     });
 }
 
