@@ -1,3 +1,4 @@
 //! The OAuth endpoints, one file each.
 
+mod protocol;
 mod token;
