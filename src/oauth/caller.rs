@@ -34,6 +34,7 @@ impl FromRequest<Arc<Server>> for Caller {
         let record =
             server.authenticator.authenticate(&presented.credentials, address, Use::Remembered).await;
         let record = record.map_err(|denied| Error::denied(denied, challenge))?;
+        client_auth::check_authenticated(&form, &record.key.id)?;
         check_usable(&record.key, address, server.clock.now())
             .map_err(|refusal| Error::refused(&refusal, challenge))?;
         Ok(Self { record, address, form })
