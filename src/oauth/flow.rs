@@ -15,6 +15,7 @@ use oxide_auth::code_grant::error::AccessTokenErrorType;
 use oxide_auth::primitives::grant::Extensions;
 use oxide_auth::primitives::registrar::{BoundClient, PreGrant, RegisteredUrl};
 
+use super::client_auth;
 use super::error::Error;
 use super::request::{TokenRequest, read_ask};
 use crate::domain::TokenId;
@@ -82,7 +83,9 @@ async fn authenticate(
 ) -> Result<std::sync::Arc<crate::domain::grant::MintRecord>, Error> {
     let (presented, address) = (&request.presented, request.address);
     let found = server.authenticator.authenticate(&presented.credentials, address, how).await;
-    found.map_err(|denied| Error::denied(denied, presented.challenge))
+    let record = found.map_err(|denied| Error::denied(denied, presented.challenge))?;
+    client_auth::check_authenticated(&request.form, &record.key.id)?;
+    Ok(record)
 }
 
 /// The request as the machine sees it: that there are credentials, and which grant is wanted.

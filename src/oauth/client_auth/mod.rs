@@ -8,12 +8,16 @@ mod post;
 use axum::http::{HeaderMap, header};
 
 use super::error::{Challenge, Error};
+use crate::domain::KeyId;
 use crate::keys::Credentials;
 use crate::web::Form;
 
 /// The methods by their registered names (RFC 8414 §2), as the metadata lists them. The headers
 /// `X-App-Id` and `X-App-Token`, and a secret as a bearer token, have no registered names.
 pub(super) const METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
+/// Credentials of a method that is not offered are credentials all the same (RFC 7521 §4.2).
+const ASSERTION: [&str; 2] = ["client_assertion", "client_assertion_type"];
 
 /// What a caller presented, and how.
 #[derive(Debug)]
@@ -32,10 +36,13 @@ pub(super) struct Presented {
 pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Presented, Error> {
     let in_header = from_authorization(headers)?;
     let in_app_headers = app_headers::read(headers)?;
-    let secret_in_body = form.get("client_secret").is_some();
-    if usize::from(in_header.is_some()) + usize::from(in_app_headers.is_some()) + usize::from(secret_in_body)
-        > 1
-    {
+    let methods = [
+        in_header.is_some(),
+        in_app_headers.is_some(),
+        form.get("client_secret").is_some(),
+        ASSERTION.iter().any(|name| form.get(name).is_some()),
+    ];
+    if methods.into_iter().filter(|used| *used).count() > 1 {
         return Err(Error::InvalidRequest("the request carries more than one set of credentials"));
     }
     let presented = match (in_header, in_app_headers) {
@@ -43,7 +50,11 @@ pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Presented, Error>
         (None, Some(credentials)) => Presented { credentials, challenge: Challenge::Basic },
         (None, None) => Presented { credentials: post::read(form)?, challenge: Challenge::Basic },
     };
-    check_client_id(&presented.credentials, form)?;
+    match &presented.credentials {
+        Credentials::IdAndSecret(id, _) => check_client_id(form, id)?,
+        // Whose it is, the look-up tells.
+        Credentials::SecretAlone(_) => {}
+    }
     Ok(presented)
 }
 
@@ -66,15 +77,18 @@ fn from_authorization(headers: &HeaderMap) -> Result<Option<Presented>, Error> {
     Ok(Some(Presented { credentials, challenge }))
 }
 
+/// That the body names no other client than the one that was authenticated.
+///
+/// # Errors
+/// `invalid_request`.
+pub(super) fn check_authenticated(form: &Form, key: &KeyId) -> Result<(), Error> {
+    check_client_id(form, key.as_str())
+}
+
 /// Many clients repeat their id in the body; another one there is a second client.
-fn check_client_id(credentials: &Credentials, form: &Form) -> Result<(), Error> {
-    match (credentials, form.get("client_id")) {
-        (Credentials::IdAndSecret(id, _), Some(in_body)) if id != in_body => {
-            Err(Error::InvalidRequest("`client_id` is not the one of the credentials"))
-        }
-        (Credentials::SecretAlone(secret), Some(in_body))
-            if secret.names_key().is_some_and(|key| key.as_str() != in_body) =>
-        {
+fn check_client_id(form: &Form, id: &str) -> Result<(), Error> {
+    match form.get("client_id") {
+        Some(in_body) if in_body != id => {
             Err(Error::InvalidRequest("`client_id` is not the one of the credentials"))
         }
         _ => Ok(()),

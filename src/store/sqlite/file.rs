@@ -31,7 +31,6 @@ impl DatabaseFile {
     /// Takes this file for the database; makes an empty one if there is none.
     pub(super) fn prepare(path: &Path) -> Result<Self, Error> {
         let identity = prepare(path).map_err(sqlx::Error::Io)?;
-        check_writable(path).map_err(|error| Unavailable::ReadOnly(sqlx::Error::Io(error)))?;
         Ok(Self { path: path.to_owned(), identity })
     }
 
@@ -63,20 +62,6 @@ fn prepare(path: &Path) -> io::Result<Identity> {
     }
     access(path, Access::WRITE_OK)?;
     Identity::of(path)
-}
-
-/// Whether the file and its directory may be written. SQLite would open a file that may not be for
-/// reading, and leave files beside it with the same permissions, which spoil the next try as well.
-fn check_writable(path: &Path) -> io::Result<()> {
-    access(path, Access::WRITE_OK)?;
-    Ok(access(directory_of(path), Access::WRITE_OK)?)
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// Makes an empty file that only its owner can read; SQLite gives the files beside it the same

@@ -103,6 +103,13 @@ impl App {
         Build::default().start().await
     }
 
+    /// A server whose throttle stays out of the way of tests that fail on purpose, and often.
+    pub(crate) async fn patient() -> Self {
+        let many = "1000000";
+        let build = Build::default().set("PORTCULLIS_THROTTLE_KEY_FAILURES", many);
+        build.set("PORTCULLIS_THROTTLE_ADDRESS_FAILURES", many).start().await
+    }
+
     /// A second node on the same database and clock: what a restart sees too.
     pub(crate) async fn second_node(&self, build: Build) -> Self {
         build.start_in(self.folder.clone(), self.clock.clone(), 100).await

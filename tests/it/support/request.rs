@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -88,6 +88,11 @@ impl Send {
         self.header("authorization", &format!("Basic {}", STANDARD.encode(pair)))
     }
 
+    /// `X-App-Id` and `X-App-Token`.
+    pub(crate) fn app_headers(self, id: &str, secret: &str) -> Self {
+        self.header("x-app-id", id).header("x-app-token", secret)
+    }
+
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
@@ -142,6 +147,11 @@ impl Answer {
         self.json()["error"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// All of it: what nobody may tell from another answer.
+    pub(crate) fn whole(&self) -> String {
+        format!("{} {:?} {}", self.status, self.headers, self.text())
+    }
+
     /// Status and `error`, for tables.
     pub(crate) fn refusal(&self) -> (u16, String) {
         (self.status, if self.status == 200 { String::new() } else { self.error() })
@@ -160,4 +170,10 @@ impl Answer {
         assert!(active || self.text() == r#"{"active":false}"#, "{}", self.text());
         active
     }
+}
+
+/// The header (0) or the claims (1) of a token.
+pub(crate) fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

@@ -1,7 +1,11 @@
 //! Projects and keys of the test's own.
 
-use portcullis::domain::{CatalogueScope, KeyDetails, KeyId, Project, ProjectId};
+use portcullis::domain::{
+    ApiKey, CatalogueScope, KeyDetails, KeyId, KeyState, Position, Project, ProjectId, Secret,
+};
 use portcullis::keys::acts::{KeyAct, Why};
+use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{Answer, App, Send};
 
@@ -45,12 +49,40 @@ impl<'a> Tenant<'a> {
         self.app.follow().await;
     }
 
+    /// A key whose id and secret somebody else made up, as importing one will make it.
+    pub(crate) async fn import(&'a self, id: &str, secret: &str, permissions: &str) -> Key<'a> {
+        let (app, id, project) = (self.app, id.parse::<KeyId>().unwrap(), self.project.id.clone());
+        let key = ApiKey {
+            id: id.clone(),
+            project: project.clone(),
+            state: KeyState::Active,
+            details: self.key(permissions).details,
+            created_at: self.project.created_at,
+            changed: Position::START,
+        };
+        let presented = Secret::presented(Zeroizing::new(secret.to_owned()));
+        app.shell.store.create_key(&app.shell.new_key(&key, &presented)).await.unwrap();
+        app.follow().await;
+        Key { app, id, project, secret: secret.to_owned() }
+    }
+
     pub(crate) fn key(&'a self, permissions: &str) -> KeyDraft<'a> {
         let permissions = permissions.parse().unwrap();
         KeyDraft {
             tenant: self,
             details: KeyDetails { name: "key".into(), permissions, ..Default::default() },
         }
+    }
+}
+
+impl App {
+    /// The first administrator's key.
+    pub(crate) fn admin(&self) -> Key<'_> {
+        let file = std::fs::read(self.data_dir().join("admin-key.json")).unwrap();
+        let file: Value = serde_json::from_slice(&file).unwrap();
+        let text = |name: &str| file[name].as_str().unwrap().to_owned();
+        let (id, project) = (text("key_id").parse().unwrap(), text("project").parse().unwrap());
+        Key { app: self, id, project, secret: text("secret") }
     }
 }
 
