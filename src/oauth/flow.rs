@@ -56,8 +56,9 @@ pub(super) async fn decide(
             Output::Negotiate { bound_client, .. } => {
                 let record = record.as_deref().ok_or(Error::Server)?;
                 let ask = read_ask(&request.form)?;
-                let jti = TokenId::from_bytes(server.entropy.bytes());
-                let moment = Moment { issuer: &server.issuer, now: server.clock.now(), jti };
+                let now = server.clock.now();
+                let jti = TokenId::new(now, server.entropy.bytes());
+                let moment = Moment { issuer: &server.issuer, now, jti };
                 let decided = match decide_grant(record, &ask, request.address, &moment) {
                     Ok(decided) => decided,
                     Err(_) if how == Use::Remembered => return Ok(None),

@@ -40,8 +40,13 @@ pub(crate) fn tag() -> Tag {
     Tag::from_bytes(unique_bytes())
 }
 
+/// The id of a token minted then.
+pub(crate) fn jti_of(at: Timestamp) -> TokenId {
+    TokenId::new(at, unique_bytes())
+}
+
 pub(crate) fn jti() -> TokenId {
-    TokenId::from_bytes(unique_bytes())
+    jti_of(NOW)
 }
 
 pub(crate) fn digest() -> SecretDigest {
