@@ -1,5 +1,6 @@
 //! Portcullis: the token server that revokes.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod entropy;
