@@ -27,6 +27,7 @@
 //! `domain::grant::decide` → `signing::Keyring` → `issuance` → answer. A check walks `http` →
 //! `oauth::introspect` → the guard, and touches no database.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod entropy;
