@@ -21,7 +21,7 @@
 //! | [`http`] | routes, layers in order, limits, health, start and stop |
 //! | [`installation`] | the data directory: master key, founding, the server's lock |
 //! | [`telemetry`] | logs |
-//! | `cli` | the program: `serve`, the acts of administrators, `demo` |
+//! | [`cli`] | the program: `serve`, the acts of administrators, `demo` |
 //!
 //! A mint walks `http` → `oauth::token` → `oauth::flow` → `keys::Authenticator` →
 //! `domain::grant::decide` → `signing::Keyring` → `issuance` → answer. A check walks `http` →

@@ -2,12 +2,14 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::config;
 use crate::installation::{self, FileError};
 use crate::keys::acts;
 use crate::store::{self, Unavailable};
+use crate::web;
 
 use super::audit::Broken;
 use super::output::Output;
@@ -33,6 +35,25 @@ pub(super) enum Failure {
     /// The audit log is not what was written.
     #[error(transparent)]
     Audit(#[from] Broken),
+    /// The listener's address cannot be had.
+    #[error(
+        "listen.public: cannot listen on {address}: {source}; choose another address (flag --listen-public, PORTCULLIS_LISTEN_PUBLIC, or `public` of [listen] in portcullis.toml)"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The server cannot be built from what the installation holds.
+    #[error(transparent)]
+    Server(#[from] web::BuildError),
+    /// The operating system refuses what a server needs.
+    #[error("the operating system refuses what a server needs: {0}")]
+    System(#[source] io::Error),
+    /// The demonstration did not go as it should.
+    #[error("{0}")]
+    Demo(String),
     /// The answer could not be given.
     #[error("the command was carried out, but its answer could not be written: {0}")]
     Output(#[source] io::Error),
@@ -55,7 +76,9 @@ impl Failure {
             Self::Act(_) => ("refused", 1),
             Self::Unconfirmed => ("unconfirmed", 1),
             Self::Audit(_) => ("audit_broken", 1),
-            Self::Output(_) => ("unavailable", 4),
+            Self::Listen { .. } => ("listen", 3),
+            Self::Demo(_) => ("demo_failed", 1),
+            Self::Server(_) | Self::System(_) | Self::Output(_) => ("unavailable", 4),
         }
     }
 

@@ -31,7 +31,7 @@ async fn open(settings: &Settings) -> Result<Installation, Error> {
 async fn found(settings: &Settings) -> Result<Installation, Error> {
     // Known before anything is written.
     let issuer = derive_issuer(settings, settings.listen_public).ok_or(Error::NoIssuer)?;
-    let terms = Terms { issuer: Some(issuer), found: true, accept_new_issuer: false };
+    let terms = Terms { issuer: Some(issuer), found: true, ..Terms::default() };
     Installation::open(settings, &terms, surroundings()).await
 }
 

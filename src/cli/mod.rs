@@ -94,7 +94,7 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let settings = Settings::load(&cli.flags, &Environment::of_process())?;
     if let Command::Serve(args) = cli.command {
         telemetry::start(&settings.log);
-        return serve::run(settings, args).await;
+        return serve::run(settings, args, output).await;
     }
     telemetry::start(&settings.log.of_a_command());
     if let Command::Init = cli.command {

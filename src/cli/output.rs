@@ -38,6 +38,13 @@ impl Output {
         }
     }
 
+    /// Says a line, whatever was asked for: for commands that tell as they go.
+    #[expect(clippy::unused_self, reason = "beside `show` and `fail`: whatever is said goes through here")]
+    pub(super) fn say(self, line: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::Output)
+    }
+
     fn write(self, report: &impl Report, out: &mut impl Write) -> io::Result<()> {
         if !self.json {
             return report.write(out);

@@ -1,19 +1,114 @@
-//! `portcullis serve`.
+//! `portcullis serve`: all set-up included, until it is told to stop.
 
-use crate::config::Settings;
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::Failure;
+use super::output::Output;
+use super::session::surroundings;
+use crate::config::Settings;
+use crate::http::{Listener, Running};
+use crate::installation::{self, AdminKey, Installation, Lock, Terms, derive_issuer};
+use crate::web::{Parts, Server};
 
-/// What `serve` takes beside the settings.
+/// What only this command takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Issue tokens under another URL than before; every token that is out is refused then.
+    /// Issue tokens under another name than before; every token that is out is refused then.
     #[arg(long)]
     accept_new_issuer: bool,
 }
 
-#[expect(clippy::unused_async, reason = "it serves once `http` is wired up")]
-pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Failure> {
-    drop(settings);
-    Err(Failure::Usage(format!("not built yet (--accept-new-issuer: {})", args.accept_new_issuer)))
+/// Serves until SIGTERM or SIGINT.
+pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Result<(), Failure> {
+    let _lock = Lock::take(&settings.data_dir).map_err(installation::Error::from)?;
+    let address = settings.listen_public;
+    let cannot_listen = |source| Failure::Listen { address, source };
+    let listener = Listener::bind(address).map_err(cannot_listen)?;
+    let bound = listener.address().map_err(cannot_listen)?;
+    let surroundings = surroundings();
+    let installation =
+        Installation::open(&settings, &terms(&settings, &args, bound), surroundings.clone()).await?;
+    let (issuer, admin_key) = (installation.issuer.clone(), installation.admin_key);
+    let (server, writer) = Server::build(Parts {
+        issuer: issuer.clone(),
+        clock: surroundings.clock,
+        entropy: surroundings.entropy,
+        store: installation.store.clone(),
+        issued: installation.store,
+        data_keys: installation.data_keys,
+        revocation: settings.revocation,
+        throttle: settings.throttle,
+        client_address: settings.client_address,
+    })
+    .await?;
+    server.sync.step().await?;
+    let running = Running::start(listener, server, writer).map_err(Failure::System)?;
+    let mut stopping = Stopping::new().map_err(Failure::System)?;
+    announce(output, bound, &issuer, admin_key.as_ref())?;
+    stopping.wait().await;
+    tracing::info!("stopping");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// With a free port of the system's choice the address says nothing about the issuer of an
+/// installation that is there already.
+fn terms(settings: &Settings, args: &Args, bound: SocketAddr) -> Terms {
+    Terms {
+        issuer: derive_issuer(settings, bound),
+        for_founding_only: settings.issuer.is_none() && settings.listen_public.port() == 0,
+        found: true,
+        accept_new_issuer: args.accept_new_issuer,
+    }
+}
+
+/// One line when ready: for people on a terminal, otherwise for programs.
+fn announce(
+    output: Output,
+    bound: SocketAddr,
+    issuer: &str,
+    admin_key: Option<&AdminKey>,
+) -> Result<(), Failure> {
+    let url = format!("http://{bound}");
+    let terminal = io::stdout().is_terminal();
+    if let Some(admin) = admin_key {
+        let (id, path) = (&admin.key.id, admin.path.display());
+        tracing::info!(key.id = %id, path = %path, "the first administrator's key was written");
+        if terminal {
+            let secret = admin.secret.expose();
+            output.say(&format!(
+                "First administrator's key, shown once and kept in {path}:\n  key id  {id}\n  secret  {secret}"
+            ))?;
+        }
+    }
+    if terminal {
+        output
+            .say(&format!("Portcullis is ready on {url}; it issues tokens as {issuer}. Stop it with Ctrl-C."))
+    } else {
+        output.say(&json!({ "ready": true, "public": url, "admin": null, "issuer": issuer }).to_string())
+    }
+}
+
+/// The signals that stop the server; caught from before it says that it is ready.
+struct Stopping {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stopping {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

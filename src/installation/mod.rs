@@ -48,6 +48,8 @@ pub struct Surroundings {
 pub struct Terms {
     /// The public URL wanted; none takes the one on record.
     pub issuer: Option<String>,
+    /// Whether that URL is only for the founding, and the one on record is taken otherwise.
+    pub for_founding_only: bool,
     /// Whether to found one where there is none.
     pub found: bool,
     /// Whether another issuer than the one on record is meant.
@@ -177,7 +179,7 @@ struct Settled {
 
 fn settle_issuer(on_record: String, terms: &Terms) -> Result<Settled, Error> {
     match &terms.issuer {
-        Some(wanted) if *wanted != on_record => {
+        Some(wanted) if *wanted != on_record && !terms.for_founding_only => {
             let wanted = wanted.clone();
             if terms.accept_new_issuer {
                 Ok(Settled { url: wanted, is_new: true })

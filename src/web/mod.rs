@@ -8,4 +8,4 @@ mod server;
 pub use address::ClientAddress;
 pub use bearer::{Bearer, NoBearer};
 pub use form::{Form, FormError};
-pub use server::{Parts, Server};
+pub use server::{Error as BuildError, Parts, Server};

@@ -93,7 +93,7 @@ impl Build {
 }
 
 async fn open(settings: &Settings, clock: Arc<TestClock>, seed: u64) -> Installation {
-    let terms = Terms { issuer: settings.issuer.clone(), found: true, accept_new_issuer: false };
+    let terms = Terms { issuer: settings.issuer.clone(), found: true, ..Terms::default() };
     let surroundings = Surroundings { clock, entropy: Arc::new(Seeded::new(seed)) };
     Installation::open(settings, &terms, surroundings).await.unwrap()
 }
