@@ -1,0 +1,89 @@
+//! The documentation does what it says: the README's lines run as pasted, the demonstration succeeds.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
+
+/// `portcullis serve` on a free port; ended with its owner.
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Serving {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(["serve", "--listen-public", "127.0.0.1:0"])
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&ready["ready"], &ready["admin"]), (&Value::Bool(true), &Value::Null), "{line}");
+        Self { child, url: ready["public"].as_str().unwrap().to_owned() }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// The block of the README that says that a test runs it.
+fn pasted() -> String {
+    let readme = include_str!("../../README.md");
+    let (_, after) = readme.split_once("<!-- a test runs this block -->\n```sh\n").unwrap();
+    after.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_lines_of_the_readme_work_as_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::start(folder.path());
+    let release = folder.path().join("target/release");
+    std::fs::create_dir_all(&release).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, release.join("portcullis")).unwrap();
+    let lines = pasted().replace("http://127.0.0.1:8080", &serving.url);
+
+    let mut shell = Command::new("bash");
+    let done = shell.args(["-euo", "pipefail", "-c", &lines]).current_dir(folder.path()).output().unwrap();
+
+    let (said, errors) = (text(&done.stdout), text(&done.stderr));
+    assert!(done.status.success(), "{said}\n{errors}");
+    assert!(said.contains("\"active\": true"), "{said}");
+    assert_eq!(said.lines().last(), Some("\"revoked\""), "{said}\n{errors}");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_demonstration_succeeds_step_by_step() {
+    let done = Command::new(PROGRAM).arg("demo").output().unwrap();
+    let said = text(&done.stdout);
+    assert!(done.status.success(), "{said}\n{}", text(&done.stderr));
+    for step in [
+        "ready on",
+        "granted",
+        "invalid_scope",
+        "unauthorized_client",
+        "invalid_client",
+        "active",
+        "judged offline",
+        "refused",
+        "stays dead",
+        "live on",
+    ] {
+        assert!(said.contains(step), "{step}: {said}");
+    }
+}
