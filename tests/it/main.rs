@@ -1,4 +1,5 @@
 //! One binary for all integration tests; its tree mirrors `src/`.
 
+mod domain;
 mod oauth;
 mod support;
