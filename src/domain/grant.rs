@@ -177,12 +177,15 @@ fn narrow_scope(record: &MintRecord, asked: &ScopeSet) -> Result<ScopeSet, Refus
     if granted.is_empty() { Err(Refusal::NoPermissions) } else { Ok(granted) }
 }
 
-/// The key's audiences, as far as they are still its project's.
+/// The key's audiences, as far as they are still its project's. Where the key's default is no
+/// longer, none takes its place: the token would silently be meant for somebody else, and an edit
+/// that only adds an audience would change what is granted.
 fn narrow_audiences(record: &MintRecord, asked: &[Audience], issuer: &str) -> Result<Audiences, Refusal> {
     let allowed = audiences_of(record, issuer);
-    let chosen: Vec<Audience> = match asked {
-        [] => allowed.first().cloned().into_iter().collect(),
-        asked => asked.to_vec(),
+    let chosen: Vec<Audience> = match (asked, record.key.details.audiences.first()) {
+        ([], Some(default)) => vec![default.clone()],
+        ([], None) => allowed.clone(),
+        (asked, _) => asked.to_vec(),
     };
     let within = chosen.iter().all(|audience| allowed.contains(audience));
     Audiences::new(chosen).filter(|_| within).ok_or(Refusal::Target)

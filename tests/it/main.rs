@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, what must not fail may panic")]
 
 mod docs;
+mod domain;
 mod oauth;
 mod store;
 mod support;

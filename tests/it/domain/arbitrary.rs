@@ -1,0 +1,236 @@
+//! Random states and requests, from words few enough that they meet often.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use portcullis::domain::grant::{Ask, Grant, MintRecord, Moment, Refusal, decide};
+use portcullis::domain::{
+    Allowlist, ApiKey, Audience, Catalogue, CatalogueScope, KeyDetails, KeyState, Lifetime, Position,
+    Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{Index, select, subsequence};
+
+/// The moment around which keys end.
+pub(super) const NOW: i64 = 1_795_327_200_250;
+pub(super) const ISSUER: &str = "https://tokens.example.com";
+
+const SCOPES: [&str; 16] = [
+    "a", "b", "c", "*", "a*", "ab", "a:b", "a:c", "a:b:c", "a:b:d", "b:x", "a:*", "a:b:*", "b:*", "c:*",
+    "b:x:*",
+];
+const RESERVED: [&str; 2] = ["portcullis:introspect", "portcullis:revocations"];
+const NETWORKS: [&str; 9] = [
+    "10.0.0.0/8",
+    "10.0.0.0/9",
+    "10.128.0.0/9",
+    "192.0.2.0/24",
+    "192.0.2.7",
+    "0.0.0.0/0",
+    "::/0",
+    "2001:db8::/32",
+    "2001:db8::/33",
+];
+const ADDRESSES: [&str; 7] = [
+    "10.1.1.1",
+    "10.200.0.1",
+    "::ffff:10.200.0.1",
+    "192.0.2.7",
+    "198.51.100.1",
+    "2001:db8::1",
+    "2001:db8:8000::1",
+];
+pub(super) const AUDIENCES: [&str; 3] = ["https://a.example", "https://b.example", "urn:c"];
+
+/// What a request brings with it.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) ask: Ask,
+    pub(super) address: Option<IpAddr>,
+    pub(super) now: Timestamp,
+}
+
+impl Request {
+    pub(super) fn put_to(&self, record: &MintRecord) -> Result<Grant, Refusal> {
+        let moment = Moment { issuer: ISSUER, now: self.now, jti: TokenId::from_bytes([7; 16]) };
+        decide(record, &self.ask, self.address, &moment)
+    }
+}
+
+fn parsed<T: std::str::FromStr>(raw: &str) -> T {
+    raw.parse().ok().unwrap_or_else(|| panic!("a constant that does not parse: {raw}"))
+}
+
+fn default_audience() -> Audience {
+    parsed(&format!("{ISSUER}/projects/prj_x"))
+}
+
+pub(super) fn scope() -> impl Strategy<Value = Scope> {
+    select(&SCOPES[..]).prop_map(parsed)
+}
+
+pub(super) fn scopes() -> impl Strategy<Value = ScopeSet> {
+    vec(scope(), 0..4).prop_map(ScopeSet::from_iter)
+}
+
+fn scopes_with_reserved() -> impl Strategy<Value = ScopeSet> {
+    let reserved = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(&RESERVED[..], 1..=2)];
+    (scopes(), reserved).prop_map(|(mut scopes, reserved)| {
+        scopes.extend(reserved.into_iter().map(parsed));
+        scopes
+    })
+}
+
+/// With circles, wildcards and umbrellas; never what a project's catalogue could not hold.
+pub(super) fn catalogue() -> impl Strategy<Value = Catalogue> {
+    vec((scope(), entry()), 0..7).prop_map(|entries| {
+        let fits = |(scope, entry): &(Scope, CatalogueScope)| entry.check(scope).is_ok();
+        entries.into_iter().filter(fits).collect()
+    })
+}
+
+pub(super) fn entry() -> impl Strategy<Value = CatalogueScope> {
+    scopes().prop_map(|includes| CatalogueScope { description: String::new(), includes })
+}
+
+fn allowlist() -> impl Strategy<Value = Allowlist> {
+    let some = subsequence(&NETWORKS[..], 1..5).prop_map(|networks| parsed(&networks.join(" ")));
+    prop_oneof![1 => Just(Allowlist::default()), 2 => some]
+}
+
+fn lifetime() -> impl Strategy<Value = Option<Lifetime>> {
+    option::of(prop_oneof![1_u32..4, 1_u32..=900].prop_map(|secs| Lifetime::from_secs(secs).unwrap()))
+}
+
+/// Never, or within a quarter of an hour around the request, to the millisecond.
+fn expiry() -> impl Strategy<Value = Option<Timestamp>> {
+    option::of((-2_000_i64..1_000_000).prop_map(|millis| Timestamp::from_millis(NOW + millis)))
+}
+
+/// The first is the default; one may be gone from the project, one is the project's own.
+fn audiences() -> impl Strategy<Value = Vec<Audience>> {
+    let all: Vec<Audience> = AUDIENCES.iter().map(|raw| parsed(raw)).chain([default_audience()]).collect();
+    subsequence(all, 0..=4).prop_shuffle()
+}
+
+pub(super) fn details() -> impl Strategy<Value = KeyDetails> {
+    (scopes_with_reserved(), allowlist(), audiences(), lifetime(), prop::bool::weighted(0.2), expiry())
+        .prop_map(|(permissions, allowlist, audiences, token_lifetime, require_scope, expires_at)| {
+            KeyDetails {
+                name: "key".to_owned(),
+                permissions,
+                allowlist,
+                audiences,
+                token_lifetime,
+                require_scope,
+                expires_at,
+            }
+        })
+}
+
+/// Details, and what an edit made of them: each part stays more often than not, and about half of
+/// the edits only add.
+pub(super) fn edited() -> impl Strategy<Value = (KeyDetails, KeyDetails)> {
+    (details(), details(), vec(prop::bool::weighted(0.3), 6), any::<bool>()).prop_map(
+        |(before, other, changes, adds)| {
+            let other = if adds { joined(&before, other) } else { other };
+            let mut after = before.clone();
+            for (part, _) in changes.iter().enumerate().filter(|(_, changed)| **changed) {
+                match part {
+                    0 => after.permissions = other.permissions.clone(),
+                    1 => after.allowlist = other.allowlist.clone(),
+                    2 => after.audiences = other.audiences.clone(),
+                    3 => after.token_lifetime = other.token_lifetime,
+                    4 => after.require_scope = other.require_scope,
+                    _ => after.expires_at = other.expires_at,
+                }
+            }
+            (before, after)
+        },
+    )
+}
+
+/// What both have.
+fn joined(one: &KeyDetails, mut other: KeyDetails) -> KeyDetails {
+    other.permissions.extend(one.permissions.iter().cloned());
+    let networks = one.allowlist.networks().iter().chain(other.allowlist.networks()).copied();
+    other.allowlist = Allowlist::new(networks).unwrap();
+    let more = other.audiences.into_iter().filter(|audience| !one.audiences.contains(audience));
+    other.audiences = one.audiences.iter().cloned().chain(more).collect();
+    KeyDetails {
+        token_lifetime: one.token_lifetime.max(other.token_lifetime),
+        require_scope: one.require_scope && other.require_scope,
+        expires_at: one.expires_at.max(other.expires_at),
+        ..other
+    }
+}
+
+fn project_audiences() -> impl Strategy<Value = Vec<Audience>> {
+    subsequence(&AUDIENCES[..], 0..=3).prop_map(|raw| raw.into_iter().map(parsed).collect())
+}
+
+pub(super) fn state() -> impl Strategy<Value = KeyState> {
+    prop_oneof![6 => Just(KeyState::Active), 1 => Just(KeyState::Blocked), 1 => Just(KeyState::Deleted)]
+}
+
+/// What a key belongs to: the catalogue and the project's audiences.
+pub(super) fn surroundings() -> impl Strategy<Value = (Catalogue, Vec<Audience>)> {
+    (catalogue(), project_audiences())
+}
+
+pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Vec<Audience>)) -> MintRecord {
+    let at = Timestamp::from_secs(0);
+    let project = parsed::<portcullis::domain::ProjectId>("prj_x");
+    MintRecord {
+        key: ApiKey {
+            id: parsed("pk_live_x"),
+            project: project.clone(),
+            state: KeyState::Active,
+            details,
+            created_at: at,
+            changed: Position::new(3),
+        },
+        secrets: Vec::new(),
+        project: Project {
+            id: project,
+            kind: ProjectKind::Live,
+            name: "project".to_owned(),
+            created_at: at,
+            changed: Position::new(2),
+        },
+        catalogue: Arc::new(catalogue),
+        audiences,
+        position: Position::new(17),
+    }
+}
+
+pub(super) fn address() -> impl Strategy<Value = Option<IpAddr>> {
+    option::weighted(0.9, select(&ADDRESSES[..]).prop_map(parsed))
+}
+
+pub(super) fn now() -> impl Strategy<Value = Timestamp> {
+    (NOW - 1_000..NOW + 1_000).prop_map(Timestamp::from_millis)
+}
+
+/// A request that names, more often than not, what the key may well have.
+pub(super) fn request(details: &KeyDetails) -> impl Strategy<Value = Request> + use<> {
+    let (held, ours) = (details.permissions.clone(), details.audiences.clone());
+    let named = prop_oneof![3 => any::<Index>().prop_map(Ok), 2 => scopes_with_reserved().prop_map(Err)];
+    let scope = option::of(named).prop_map(move |named| match named {
+        Some(Ok(one)) if !held.is_empty() => {
+            ScopeSet::from_iter(held.iter().nth(one.index(held.len())).cloned())
+        }
+        Some(Err(others)) => others,
+        _ => ScopeSet::default(),
+    });
+    let audiences = prop_oneof![
+        3 => Just(Vec::new()),
+        2 => subsequence(ours.clone(), 0..=ours.len()),
+        1 => audiences(),
+    ];
+    (scope, audiences, lifetime(), address(), now()).prop_map(|(scope, audiences, lifetime, address, now)| {
+        Request { ask: Ask { scope, audiences, lifetime }, address, now }
+    })
+}

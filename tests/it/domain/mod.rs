@@ -1,0 +1,8 @@
+//! The rules, over random catalogues, keys, requests, addresses and times.
+
+mod arbitrary;
+mod catalogue;
+mod edit;
+mod feed;
+mod grant;
+mod signing_key;
