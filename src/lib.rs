@@ -1,5 +1,33 @@
 //! Portcullis: the token server that revokes.
+//!
+//! The holder of an API key exchanges it for a 15-minute token narrowed to the scope at hand.
+//! Block the key, and every token of it is refused.
+//!
+//! This is the map of the house. Rooms look downwards only; a test holds them to it.
+//!
+//! | room | what it is responsible for |
+//! |---|---|
+//! | [`portcullis_guard`] | the vocabulary of tokens, what revokes what, and the one judge |
+//! | [`domain`] | the rules: exchange, edits, secrets, catalogue, audit; plain functions |
+//! | [`time`], [`entropy`] | the only clock, the only randomness; both injected |
+//! | [`config`] | settings: flag, environment, file, default; the only reader of the environment |
+//! | [`store`] | what is asked of a database, and SQLite's answers |
+//! | [`signing`] | signing keys: sealed at rest, parsed in memory, published |
+//! | [`revocation`] | this node's copy of the feed, kept current; how old it is |
+//! | [`issuance`] | the issuance log: group commit, conditional on nothing having moved |
+//! | [`keys`] | an API key's life: records, authentication, throttling, the acts |
+//! | [`web`] | what every surface shares: state, client address, strict forms, bearer tokens |
+//! | [`oauth`] | the OAuth endpoints, one file each; `flow` drives oxide-auth's state machine |
+//! | [`http`] | routes, layers in order, limits, health, start and stop |
+//! | [`installation`] | the data directory: master key, founding, the server's lock |
+//! | [`telemetry`] | logs |
+//! | `cli` | the program: `serve`, the acts of administrators, `demo` |
+//!
+//! A mint walks `http` → `oauth::token` → `oauth::flow` → `keys::Authenticator` →
+//! `domain::grant::decide` → `signing::Keyring` → `issuance` → answer. A check walks `http` →
+//! `oauth::introspect` → the guard, and touches no database.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod entropy;

@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::time::Timestamp;
+
 /// A text that is not a well-formed identifier of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a well-formed {0}")]
@@ -112,12 +114,22 @@ impl ProjectId {
     }
 }
 
-/// The `jti` of a token: 16 random bytes, written as 22 characters of base64url.
+/// The `jti` of a token: 16 bytes, written as 22 characters of base64url. They are the time of
+/// minting (6 bytes, milliseconds since 1970) and 80 random bits, so that ids sort by time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId([u8; 16]);
 
 impl TokenId {
-    /// From random bytes.
+    /// A new one.
+    #[must_use]
+    pub fn new(at: Timestamp, random: [u8; 10]) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&at.millis().to_be_bytes()[2..]);
+        bytes[6..].copy_from_slice(&random);
+        Self(bytes)
+    }
+
+    /// From its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -208,6 +220,14 @@ mod tests {
         for wrong in ["_____________________x", "_____________________w==", "____", ""] {
             assert!(wrong.parse::<TokenId>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn token_ids_sort_by_the_time_of_minting() {
+        let earlier = TokenId::new(Timestamp::from_millis(1_795_327_200_250), [0xFF; 10]);
+        let later = TokenId::new(Timestamp::from_millis(1_795_327_200_251), [0; 10]);
+        assert!(earlier < later);
+        assert_eq!(earlier.as_bytes()[..6], 1_795_327_200_250_i64.to_be_bytes()[2..]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub use self::{
     error::{Error, Origin, Problem},
     flags::Flags,
     master_key::MasterKeySetting,
+    parse::duration,
     table::{SETTINGS, Setting},
 };
 use self::{file::File, layers::Layers};
@@ -87,6 +88,17 @@ pub struct Log {
     pub format: LogFormat,
     /// The least important level that is still written.
     pub level: Level,
+    /// Whether somebody asked for that level.
+    pub level_is_set: bool,
+}
+
+impl Log {
+    /// For a command that ends by itself: its answer is enough, unless somebody asked for more.
+    #[must_use]
+    pub fn of_a_command(self) -> Self {
+        let level = if self.level_is_set { self.level } else { Level::WARN };
+        Self { level, ..self }
+    }
 }
 
 /// The shape of a log line.
@@ -113,6 +125,7 @@ impl Settings {
     }
 
     fn of(layers: &Layers<'_>) -> Result<Self, Error> {
+        let level = layers.find("log.level")?;
         Ok(Self {
             data_dir: layers.read("data_dir", parse::folder)?,
             issuer: layers.read("issuer", issuer::issuer)?,
@@ -128,7 +141,8 @@ impl Settings {
             },
             log: Log {
                 format: layers.read("log.format", log_format)?,
-                level: layers.read("log.level", log_level)?,
+                level: level.by(log_level)?,
+                level_is_set: level.origin != Origin::Default,
             },
             master_key: MasterKeySetting::read(layers.environment)?,
         })
@@ -137,9 +151,9 @@ impl Settings {
 
 fn revocation(layers: &Layers<'_>) -> Result<Revocation, Error> {
     let poll_found = layers.find("revocation.poll")?;
-    let poll = poll_found.by(parse::duration)?;
+    let poll = poll_found.by(duration)?;
     let max_age_found = layers.find("revocation.max_age")?;
-    let max_age = max_age_found.by(parse::duration)?;
+    let max_age = max_age_found.by(duration)?;
     if max_age > OLDEST_LIST {
         return Err(max_age_found.blame(Problem::new(
             format!(

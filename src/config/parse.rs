@@ -31,7 +31,10 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, Problem> {
 }
 
 /// A whole number and its unit: `500ms`, `30s`, `15m`, `12h`, `30d`.
-pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
+///
+/// # Errors
+/// Anything else, no time at all, and more than a hundred years.
+pub fn duration(text: &str) -> Result<Duration, Problem> {
     let wrong = |why: &str| {
         Problem::new(format!("{text:?} {why}"), "write a number and a unit: 500ms, 30s, 15m, 12h, 30d")
     };

@@ -52,6 +52,7 @@ fn nothing_set_gives_the_documented_defaults() {
             level: Level(
                 Info,
             ),
+            level_is_set: false,
         },
         master_key: None,
     }

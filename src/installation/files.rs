@@ -34,24 +34,33 @@ pub enum FileError {
 }
 
 /// The files of a data directory.
-pub(super) struct Files {
+#[derive(Debug)]
+pub struct Files {
     folder: PathBuf,
 }
 
 impl Files {
-    pub(super) fn in_folder(folder: &Path) -> Self {
+    /// Those of this folder.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
     }
 
-    pub(super) fn database(&self) -> PathBuf {
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
         self.folder.join("portcullis.db")
     }
 
-    pub(super) fn master_key_path(&self) -> PathBuf {
+    /// The master key, unless the environment holds it.
+    #[must_use]
+    pub fn master_key_path(&self) -> PathBuf {
         self.folder.join("master.key")
     }
 
-    pub(super) fn admin_key_path(&self) -> PathBuf {
+    /// The first administrator's key.
+    #[must_use]
+    pub fn admin_key_path(&self) -> PathBuf {
         self.folder.join("admin-key.json")
     }
 

@@ -5,6 +5,7 @@
 mod files;
 mod founding;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::store::SqliteStore;
 use crate::store::{Error as StoreError, Installation as _, Store};
 use crate::time::Clock;
 
-pub use files::{FileError, Lock};
+pub use files::{FileError, Files, Lock};
 pub use founding::AdminKey;
 
 /// An opened installation.
@@ -107,7 +108,7 @@ impl Installation {
     /// # Errors
     /// See [`Error`].
     pub async fn open(settings: &Settings, terms: &Terms, surroundings: Surroundings) -> Result<Self, Error> {
-        let files = files::Files::in_folder(&settings.data_dir);
+        let files = Files::in_folder(&settings.data_dir);
         if terms.found {
             files.make_folder()?;
         } else if !files.database().exists() {
@@ -158,6 +159,15 @@ impl std::fmt::Debug for Installation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Installation").field("issuer", &self.issuer).finish_non_exhaustive()
     }
+}
+
+/// The public URL that tokens are issued under: the setting, else that of the listener bound to
+/// `bound` if only this machine can reach it. Clients elsewhere know the server by another name,
+/// which nobody can guess.
+#[must_use]
+pub fn derive_issuer(settings: &Settings, bound: SocketAddr) -> Option<String> {
+    let is_known = bound.ip().is_loopback() && bound.port() != 0;
+    settings.issuer.clone().or_else(|| is_known.then(|| format!("http://{bound}")))
 }
 
 struct Settled {

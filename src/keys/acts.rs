@@ -247,7 +247,7 @@ pub enum KeyAct {
 /// An act that was carried out.
 #[derive(Clone, Debug)]
 pub struct Done {
-    /// The key's project.
+    /// The project that it was done to, or whose key.
     pub project: ProjectId,
     /// Where its feed entry stands.
     pub position: Position,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::acts::{Acts, Error};
+use super::acts::{Acts, Done, Error};
 use crate::domain::api_key::check_name;
 use crate::domain::audit::Act;
 use crate::domain::edit::{ProjectChange, ProjectEdit};
@@ -39,7 +39,7 @@ impl Acts {
         project: &ProjectId,
         scope: Scope,
         entry: CatalogueScope,
-    ) -> Result<Position, Error> {
+    ) -> Result<Done, Error> {
         entry.check(&scope)?;
         let detail = json!({ "description": entry.description, "includes": entry.includes });
         let target = scope.to_string();
@@ -50,7 +50,7 @@ impl Acts {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn remove_scope(&self, project: &ProjectId, scope: Scope) -> Result<Position, Error> {
+    pub async fn remove_scope(&self, project: &ProjectId, scope: Scope) -> Result<Done, Error> {
         let target = scope.to_string();
         self.change_project(project, ProjectEdit::RemoveScope(scope), target, json!({})).await
     }
@@ -59,7 +59,7 @@ impl Acts {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn add_audience(&self, project: &ProjectId, audience: Audience) -> Result<Position, Error> {
+    pub async fn add_audience(&self, project: &ProjectId, audience: Audience) -> Result<Done, Error> {
         if audience.as_str().starts_with(&*self.issuer) {
             return Err(Error::OwnAudience);
         }
@@ -71,7 +71,7 @@ impl Acts {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn remove_audience(&self, project: &ProjectId, audience: Audience) -> Result<Position, Error> {
+    pub async fn remove_audience(&self, project: &ProjectId, audience: Audience) -> Result<Done, Error> {
         let target = audience.to_string();
         self.change_project(project, ProjectEdit::RemoveAudience(audience), target, json!({})).await
     }
@@ -82,14 +82,16 @@ impl Acts {
         edit: ProjectEdit,
         target: String,
         detail: Value,
-    ) -> Result<Position, Error> {
+    ) -> Result<Done, Error> {
         if id.as_str() == ProjectId::ADMINISTRATION {
             return Err(Error::BuiltIn);
         }
         let project = self.store.project(id).await?.ok_or(StoreError::Missing("project"))?;
         let catalogue = self.store.catalogue(id).await?;
+        let narrowed = edit.is_narrowing(&catalogue);
         let feed = edit.feed(&project, &catalogue, self.tag());
         let audit = self.audit(edit.act(), Some(id), &target, detail);
-        Ok(self.store.change_project(&ProjectChange { project, edit, feed, audit }).await?)
+        let position = self.store.change_project(&ProjectChange { project, edit, feed, audit }).await?;
+        Ok(Done { project: id.clone(), position, narrowed })
     }
 }

@@ -31,12 +31,16 @@ impl FromRequest<Arc<Server>> for Caller {
         let form = Form::of_request(&parts, body).await?;
         let presented = client_auth::read(&parts.headers, &form)?;
         let challenge = presented.challenge;
-        let record =
-            server.authenticator.authenticate(&presented.credentials, address, Use::Remembered).await;
-        let record = record.map_err(|denied| Error::denied(denied, challenge))?;
+        let authenticate = |how| server.authenticator.authenticate(&presented.credentials, address, how);
+        let denied = |denied| Error::denied(denied, challenge);
+        let usable = |record: &MintRecord| check_usable(&record.key, address, server.clock.now());
+        let mut record = authenticate(Use::Remembered).await.map_err(denied)?;
         client_auth::check_authenticated(&form, &record.key.id)?;
-        check_usable(&record.key, address, server.clock.now())
-            .map_err(|refusal| Error::refused(&refusal, challenge))?;
+        // Unblocked meanwhile, perhaps: only a fresh record refuses.
+        if usable(&record).is_err() {
+            record = authenticate(Use::Fresh).await.map_err(denied)?;
+            usable(&record).map_err(|refusal| Error::refused(&refusal, challenge))?;
+        }
         Ok(Self { record, address, form })
     }
 }

@@ -28,11 +28,16 @@ static NO_REDIRECT: LazyLock<RegisteredUrl> = LazyLock::new(|| {
     RegisteredUrl::Semantic("urn:ietf:wg:oauth:2.0:oob".parse().expect("a constant URN is a URL"))
 });
 
-/// Authenticates the key and decides what it gets.
+/// Authenticates the key and decides what it gets. Nothing, if a remembered record would have the
+/// key refused: what was widened meanwhile must not be, so only a fresh record refuses.
 ///
 /// # Errors
 /// The refusal, as RFC 6749 §5.2 has it.
-pub(super) async fn decide(server: &Server, request: &TokenRequest, how: Use) -> Result<Grant, Error> {
+pub(super) async fn decide(
+    server: &Server,
+    request: &TokenRequest,
+    how: Use,
+) -> Result<Option<Grant>, Error> {
     let mut machine = ClientCredentials::new(&Seen(request));
     let (mut input, mut record, mut grant) = (Input::None, None, None);
     loop {
@@ -51,10 +56,14 @@ pub(super) async fn decide(server: &Server, request: &TokenRequest, how: Use) ->
             Output::Negotiate { bound_client, .. } => {
                 let record = record.as_deref().ok_or(Error::Server)?;
                 let ask = read_ask(&request.form)?;
-                let jti = TokenId::from_bytes(server.entropy.bytes());
-                let moment = Moment { issuer: &server.issuer, now: server.clock.now(), jti };
-                let decided = decide_grant(record, &ask, request.address, &moment)
-                    .map_err(|refusal| Error::refused(&refusal, request.presented.challenge))?;
+                let now = server.clock.now();
+                let jti = TokenId::new(now, server.entropy.bytes());
+                let moment = Moment { issuer: &server.issuer, now, jti };
+                let decided = match decide_grant(record, &ask, request.address, &moment) {
+                    Ok(decided) => decided,
+                    Err(_) if how == Use::Remembered => return Ok(None),
+                    Err(refusal) => return Err(Error::refused(&refusal, request.presented.challenge)),
+                };
                 let scope = decided.scope.to_string().parse().map_err(|_| Error::Server)?;
                 grant = Some(decided);
                 let client_id = bound_client.client_id.to_string();
@@ -62,7 +71,7 @@ pub(super) async fn decide(server: &Server, request: &TokenRequest, how: Use) ->
                     pre_grant: PreGrant { client_id, redirect_uri: NO_REDIRECT.clone(), scope },
                 }
             }
-            Output::Ok { .. } => return grant.ok_or(Error::Server),
+            Output::Ok { .. } => return Ok(grant),
             Output::Err(error) => return Err(from_machine(*error)),
         };
     }

@@ -36,7 +36,7 @@ pub(super) async fn token(State(server): State<Arc<Server>>, request: TokenReque
     // Decided on what is remembered, then, if anything moved meanwhile, once more on a read of the
     // database for this request alone.
     for how in [Use::Remembered, Use::Fresh] {
-        let grant = flow::decide(&server, &request, how).await?;
+        let Some(grant) = flow::decide(&server, &request, how).await? else { continue };
         let Some(token) = sign_unless_killed(&server, &grant)? else { continue };
         // Durable before anyone holds the token.
         match server.issuance.record(row(&grant, &request)).await {

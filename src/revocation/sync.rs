@@ -69,7 +69,8 @@ impl Sync {
         Self { store, clock, copy, keyring, sealing, followers, node, started_at, polled: Mutex::default() }
     }
 
-    /// One turn of the loop: reads the feed if anything may have changed, or if a poll is due.
+    /// One turn of the loop: reads the feed if anything may have changed, or if a poll is due; it
+    /// is due again at once after a turn that failed, for a change that was seen is not seen twice.
     ///
     /// # Errors
     /// Whatever kept the copy from being brought up to date.
@@ -77,12 +78,16 @@ impl Sync {
         let mut polled = self.polled.lock().await;
         let due = polled.is_none_or(|last| last.age(self.clock.as_ref()) >= self.copy.limits.poll);
         let began = Moment::now(self.clock.as_ref());
+        let before = polled.take();
         if due {
-            *polled = Some(began);
             self.read(began).await?;
             self.sign_of_life().await;
-        } else if within(self.store.has_changed()).await? {
-            self.read(began).await?;
+            *polled = Some(began);
+        } else {
+            if within(self.store.has_changed()).await? {
+                self.read(began).await?;
+            }
+            *polled = before;
         }
         Ok(())
     }

@@ -1,4 +1,6 @@
 //! One binary for all integration tests; its tree mirrors `src/`.
+#![expect(clippy::unwrap_used, reason = "in a test, what must not fail may panic")]
 
 mod oauth;
+mod store;
 mod support;

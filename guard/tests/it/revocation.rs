@@ -1,7 +1,5 @@
 //! What revokes what, at which position, along which chain (threats S24, S25).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use portcullis_guard::{Claims, Position, Refusal, Revocation, RevocationList, Target, Timestamp};

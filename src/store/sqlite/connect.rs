@@ -47,8 +47,15 @@ pub(super) async fn writer(file: &DatabaseFile, options: SqliteOptions) -> Resul
         connect = connect.pragma("max_page_count", pages.to_string());
     }
     let pool = pool(1, file).connect_with(connect).await?;
-    migrate(&pool).await?;
-    Ok(pool)
+    match migrate(&pool).await {
+        Ok(()) => Ok(pool),
+        Err(error) => {
+            // SQLite shares what it knows of a file with every connection of the process: left to
+            // be closed some time, this one would spoil the next try.
+            pool.close().await;
+            Err(error)
+        }
+    }
 }
 
 /// The connections that read.
@@ -118,11 +125,14 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = DatabaseFile::prepare(&home.path().join("portcullis.db")).unwrap();
         let writer = writer(&file, SqliteOptions::default()).await.unwrap();
-        let pragma = async |name: &'static str| {
-            sqlx::query_scalar::<_, String>(name).fetch_one(&writer).await.unwrap()
-        };
-        assert_eq!(pragma("SELECT synchronous FROM pragma_synchronous").await, "2");
-        assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
-        assert_eq!(pragma("SELECT foreign_keys FROM pragma_foreign_keys").await, "1");
+        let settings: (i64, String, i64) = sqlx::query_as(
+            "SELECT synchronous, journal_mode, foreign_keys \
+             FROM pragma_synchronous, pragma_journal_mode, pragma_foreign_keys",
+        )
+        .fetch_one(&writer)
+        .await
+        .unwrap();
+        // 2 is FULL.
+        assert_eq!(settings, (2, "wal".to_owned(), 1));
     }
 }

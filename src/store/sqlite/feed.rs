@@ -1,5 +1,7 @@
 //! The feed, and who follows it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
@@ -12,10 +14,16 @@ use crate::store::{FeedLog, FeedRead, Heartbeat, TokenRevocation};
 use super::publish::conclude;
 use super::{SqliteStore, records};
 
+/// How long a node that gives no sign of life is remembered.
+const NODE_KEPT: Duration = Duration::from_hours(7 * 24);
+
 #[async_trait]
 impl FeedLog for SqliteStore {
     async fn has_changed(&self) -> Result<bool, Error> {
         let mut watch = self.watch.lock().await;
+        if self.writer.is_closed() {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
         if let Err(replaced) = self.file.check() {
             watch.forget();
             return Err(replaced.into());
@@ -88,6 +96,10 @@ impl FeedLog for SqliteStore {
         .bind(limit)
         .execute(&mut *transaction)
         .await?;
+        sqlx::query("DELETE FROM nodes WHERE seen_at < $1")
+            .bind(now.before(NODE_KEPT).millis())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(forgotten.rows_affected())
     }

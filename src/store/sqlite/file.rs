@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use tempfile::NamedTempFile;
 
 use crate::store::error::{Error, Unavailable};
@@ -48,21 +49,25 @@ impl DatabaseFile {
     }
 }
 
+/// What may not be written is refused before SQLite sees it: SQLite would open it to read, and
+/// leave files beside it that can be written as little.
 fn prepare(path: &Path) -> io::Result<Identity> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    access(directory, Access::WRITE_OK)?;
     if !path.try_exists()? {
-        create(path)?;
+        create(path, directory)?;
     }
+    access(path, Access::WRITE_OK)?;
     Identity::of(path)
 }
 
 /// Makes an empty file that only its owner can read; SQLite gives the files beside it the same
 /// permissions. It comes under another name and is renamed once it is closed: whoever closes any
 /// descriptor of a database drops all locks that SQLite holds on it in this process.
-fn create(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+fn create(path: &Path, directory: &Path) -> io::Result<()> {
     let file = NamedTempFile::new_in(directory)?.into_temp_path();
     match file.persist_noclobber(path) {
         Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

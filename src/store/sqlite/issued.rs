@@ -32,7 +32,7 @@ impl IssuedTokens for SqliteStore {
     async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
         let rows: Vec<IssuedRow> = sqlx::query_as(
             "SELECT jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent \
-             FROM issued_tokens WHERE key = $1 ORDER BY issued_at DESC LIMIT $2",
+             FROM issued_tokens WHERE key = $1 ORDER BY jti DESC LIMIT $2",
         )
         .bind(key.as_str())
         .bind(limit)

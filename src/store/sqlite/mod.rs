@@ -56,7 +56,13 @@ impl SqliteStore {
     pub async fn open_with(path: &Path, options: SqliteOptions) -> Result<Self, Error> {
         let file = DatabaseFile::prepare(path)?;
         let writer = connect::writer(&file, options).await?;
-        let readers = connect::readers(&file, options).await?;
+        let readers = match connect::readers(&file, options).await {
+            Ok(readers) => readers,
+            Err(error) => {
+                writer.close().await;
+                return Err(error);
+            }
+        };
         let watch = Mutex::new(Watch::new(connect::reading(&file, options)));
         Ok(Self { file, writer, readers, watch })
     }

@@ -1,0 +1,129 @@
+//! Why a command failed: one message that names the fix, one code, one exit status.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::ExitCode;
+
+use crate::config;
+use crate::installation::{self, FileError};
+use crate::keys::acts;
+use crate::store::{self, Unavailable};
+
+use super::audit::Broken;
+use super::output::Output;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The arguments do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Settings(#[from] config::Error),
+    /// The installation cannot be opened.
+    #[error(transparent)]
+    Installation(#[from] installation::Error),
+    /// The act was not carried out.
+    #[error(transparent)]
+    Act(#[from] acts::Error),
+    /// Whoever was asked did not confirm.
+    #[error("nothing was deleted")]
+    Unconfirmed,
+    /// The audit log is not what was written.
+    #[error(transparent)]
+    Audit(#[from] Broken),
+    /// The answer could not be given.
+    #[error("the command was carried out, but its answer could not be written: {0}")]
+    Output(#[source] io::Error),
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Act(error.into())
+    }
+}
+
+impl Failure {
+    /// The code for programs, and the exit status.
+    pub(super) fn code(&self) -> (&'static str, u8) {
+        match self {
+            Self::Usage(_) => ("usage", 2),
+            Self::Settings(_) => ("settings", 3),
+            Self::Installation(error) => code_of_installation(error),
+            Self::Act(acts::Error::Store(error)) => code_of_store(error),
+            Self::Act(_) => ("refused", 1),
+            Self::Unconfirmed => ("unconfirmed", 1),
+            Self::Audit(_) => ("audit_broken", 1),
+            Self::Output(_) => ("unavailable", 4),
+        }
+    }
+
+    /// What to do about it, where the message does not say so itself.
+    pub(super) fn fix(&self) -> Option<&'static str> {
+        let error = match self {
+            Self::Act(acts::Error::Store(error)) => error,
+            Self::Installation(installation::Error::Store { source, .. }) => source,
+            _ => return None,
+        };
+        Some(match error {
+            store::Error::Conflict => "look at it, and run the command again",
+            store::Error::Missing("project") => "`portcullis project list` names those that are there",
+            store::Error::Missing("scope") => {
+                "`portcullis scope list --project ID` names those that are there"
+            }
+            store::Error::Missing("audience") => {
+                "`portcullis audience list --project ID` names those that are there"
+            }
+            store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",
+            store::Error::Taken(_) => "choose another one",
+            store::Error::Corrupt { .. } => "restore a backup",
+            store::Error::Unavailable(Unavailable::Locked(_) | Unavailable::Slow) => {
+                "end whatever holds it, and run the command again"
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn code_of_installation(error: &installation::Error) -> (&'static str, u8) {
+    use installation::Error as E;
+    match error {
+        E::None(_) => ("no_installation", 3),
+        E::File(FileError::Io { .. }) => ("data_dir", 3),
+        E::File(FileError::Locked(_)) => ("unavailable", 4),
+        E::File(FileError::Open(_) | FileError::NotAMasterKey(_)) | E::MasterKey(_) | E::NoMasterKey(_) => {
+            ("master_key", 3)
+        }
+        E::Store { source, .. } => code_of_store(source),
+        E::Signing(_) => ("damaged", 4),
+        E::Backup => ("backup", 1),
+        E::NewIssuer { .. } | E::NoIssuer => ("issuer", 3),
+    }
+}
+
+fn code_of_store(error: &store::Error) -> (&'static str, u8) {
+    match error {
+        store::Error::Conflict => ("conflict", 1),
+        store::Error::Missing(_) => ("not_found", 1),
+        store::Error::Taken(_) => ("taken", 1),
+        store::Error::Full(_) => ("limit", 1),
+        store::Error::Corrupt { .. } => ("damaged", 4),
+        store::Error::Unavailable(_) => ("unavailable", 4),
+    }
+}
+
+/// Answers a command line that clap did not take, or that asked for help.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    // It was not taken, so it has to be asked whether it held the flag.
+    let json = std::env::args_os().any(|argument| argument == OsStr::new("--json"));
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let text = text.split("\n\nFor more information").next().unwrap_or(&text);
+        let message = text.strip_prefix("error: ").unwrap_or(text).trim_end();
+        return Output::new(true).fail(&Failure::Usage(message.to_owned()));
+    }
+    // Nobody is left to be told if this fails.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

@@ -1,0 +1,161 @@
+//! `portcullis key block`, `unblock`, `delete`, `revoke-tokens`, `regenerate`
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::failure::Failure;
+use crate::cli::output::Report;
+use crate::cli::session::Session;
+use crate::cli::values::{self, WhyArgs};
+use crate::domain::{KeyId, Position, ProjectId};
+use crate::keys::acts::{Done, KeyAct};
+
+use super::record;
+use super::view::{Shown, write_secret};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The key.
+    #[arg(value_name = "ID")]
+    key: KeyId,
+    #[command(flatten)]
+    why: WhyArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct DeleteArgs {
+    #[command(flatten)]
+    args: Args,
+    /// Do not ask whether it is meant.
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RegenerateArgs {
+    #[command(flatten)]
+    args: Args,
+    /// How long the old secrets work on, such as 24h [default: they end now].
+    #[arg(long, value_name = "SPAN", value_parser = values::span)]
+    overlap: Option<Duration>,
+}
+
+pub(super) async fn block(session: &Session, args: Args) -> Result<(), Failure> {
+    act(session, args, KeyAct::Block, Deed::Blocked).await
+}
+
+pub(super) async fn unblock(session: &Session, args: Args) -> Result<(), Failure> {
+    act(session, args, KeyAct::Unblock, Deed::Unblocked).await
+}
+
+pub(super) async fn revoke_tokens(session: &Session, args: Args) -> Result<(), Failure> {
+    act(session, args, KeyAct::RevokeTokens, Deed::RevokedTokensOf).await
+}
+
+pub(super) async fn delete(session: &Session, args: DeleteArgs) -> Result<(), Failure> {
+    if !args.yes {
+        confirm(session, &args.args.key).await?;
+    }
+    act(session, args.args, KeyAct::Delete, Deed::Deleted).await
+}
+
+pub(super) async fn regenerate(session: &Session, args: RegenerateArgs) -> Result<(), Failure> {
+    let RegenerateArgs { args: Args { key, why }, overlap } = args;
+    let (done, secret) = session.acts.regenerate(&key, overlap.unwrap_or_default(), &why.into()).await?;
+    let key = Acted::of(&key, &done, Deed::Regenerated);
+    session.output.show(&Shown { key, secret: secret.expose() })
+}
+
+async fn act(session: &Session, args: Args, act: KeyAct, deed: Deed) -> Result<(), Failure> {
+    let done = session.acts.act_on_key(&args.key, act, &args.why.into()).await?;
+    session.output.show(&Acted::of(&args.key, &done, deed))
+}
+
+/// Asks whoever sits at the terminal.
+async fn confirm(session: &Session, id: &KeyId) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::Usage(
+            "deleting is final; off a terminal, say that it is meant with --yes".into(),
+        ));
+    }
+    let record = record(session, id).await?;
+    let question =
+        format!("Delete {id} ({}) for ever, and revoke its tokens? Type yes: ", record.key.details.name);
+    // An unreadable answer is none.
+    match ask(&question) {
+        Ok(answer) if answer.trim() == "yes" => Ok(()),
+        _ => Err(Failure::Unconfirmed),
+    }
+}
+
+fn ask(question: &str) -> io::Result<String> {
+    let mut err = io::stderr().lock();
+    write!(err, "{question}")?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer)
+}
+
+/// What was done to a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deed {
+    Edited,
+    Blocked,
+    Unblocked,
+    Deleted,
+    RevokedTokensOf,
+    Regenerated,
+}
+
+/// An act on a key that was carried out.
+#[derive(Debug, Serialize)]
+pub(super) struct Acted {
+    key_id: KeyId,
+    project: ProjectId,
+    position: Position,
+    tokens_revoked: bool,
+    #[serde(skip)]
+    deed: Deed,
+}
+
+impl Acted {
+    pub(super) fn of(key: &KeyId, done: &Done, deed: Deed) -> Self {
+        let (project, tokens_revoked) = (done.project.clone(), done.narrowed);
+        Self { key_id: key.clone(), project, position: done.position, tokens_revoked, deed }
+    }
+
+    fn sentence(&self) -> &'static str {
+        match self.deed {
+            Deed::RevokedTokensOf => "The key works on: it can mint new ones.",
+            Deed::Unblocked => "Tokens that were revoked stay dead; mint new ones.",
+            _ if self.tokens_revoked => "Its outstanding tokens are revoked.",
+            _ => "Its outstanding tokens live on.",
+        }
+    }
+}
+
+impl Report for Acted {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let verb = match self.deed {
+            Deed::Edited => "Edited",
+            Deed::Blocked => "Blocked",
+            Deed::RevokedTokensOf => "The key works on: it can mint new ones.",
+            Deed::Unblocked => "Unblocked",
+            Deed::Deleted => "Deleted",
+            Deed::RevokedTokensOf => "Revoked the tokens of",
+            Deed::Regenerated => "Made a new secret for",
+        };
+        writeln!(out, "{verb} {}.", self.key_id)?;
+        writeln!(out, "{}", self.sentence())
+    }
+}
+
+impl Report for Shown<'_, Acted> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_secret(out, &self.key.key_id, self.secret)?;
+        writeln!(out, "{}", self.key.sentence())
+    }
+}

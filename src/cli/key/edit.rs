@@ -1,0 +1,126 @@
+//! `portcullis key edit`
+
+use clap::ArgAction;
+
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::cli::values::{self, Expiry, WhyArgs};
+use crate::domain::{Allowlist, Audience, KeyDetails, KeyId, Lifetime, ScopeSet, Timestamp};
+
+use super::act::{Acted, Deed};
+use super::create::warn;
+use super::record;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The key.
+    #[arg(value_name = "ID")]
+    key: KeyId,
+    #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
+    why: WhyArgs,
+}
+
+/// What is changed, at least one of them.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+struct Changes {
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// Its permissions, in place of those that it has; repeatable.
+    #[arg(long = "permission", value_name = "SCOPE", value_parser = values::scopes,
+          conflicts_with_all = ["add_permissions", "remove_permissions"])]
+    permissions: Vec<ScopeSet>,
+    /// A permission more; repeatable.
+    #[arg(long = "add-permission", value_name = "SCOPE", value_parser = values::scopes)]
+    add_permissions: Vec<ScopeSet>,
+    /// A permission less; repeatable.
+    #[arg(long = "remove-permission", value_name = "SCOPE", value_parser = values::scopes)]
+    remove_permissions: Vec<ScopeSet>,
+    /// Its allowlist, in place of the one that it has; repeatable.
+    #[arg(long, value_name = "CIDR", value_parser = values::networks, conflicts_with = "allow_any")]
+    allow: Vec<Allowlist>,
+    /// It may be used from anywhere.
+    #[arg(long)]
+    allow_any: bool,
+    /// Its audiences, in place of those that it has, the default first; repeatable.
+    #[arg(long = "audience", value_name = "URI", conflicts_with = "default_audience")]
+    audiences: Vec<Audience>,
+    /// The project's default audience and no other.
+    #[arg(long)]
+    default_audience: bool,
+    /// How long its tokens live, such as 5m or 900.
+    #[arg(long, value_name = "SPAN", value_parser = values::lifetime)]
+    token_lifetime: Option<Lifetime>,
+    /// Whether a request must name the scope that it wants.
+    #[arg(long, value_name = "true|false", action = ArgAction::Set)]
+    require_scope: Option<bool>,
+    /// When it ends: 30d, 2027-01-31, 2027-01-31T12:00:00Z or Unix seconds.
+    #[arg(long, value_name = "WHEN", conflicts_with = "never_expires")]
+    expires: Option<Expiry>,
+    /// It does not expire.
+    #[arg(long)]
+    never_expires: bool,
+}
+
+pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
+    let gives_access = args.changes.gives_access();
+    let edit = args.changes.resolve(session.acts.clock.now())?;
+    let done = session.acts.edit_key(&args.key, |details| edit.apply(details), &args.why.into()).await?;
+    if gives_access {
+        let record = record(session, &args.key).await?;
+        warn(session, &record.project.id, &record.key.details, &record.catalogue);
+    }
+    session.output.show(&Acted::of(&args.key, &done, Deed::Edited))
+}
+
+/// The changes, with nothing left to fail.
+struct Edit {
+    changes: Changes,
+    allowlist: Option<Allowlist>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Changes {
+    /// Whether the key may be worth more than was meant after this.
+    fn gives_access(&self) -> bool {
+        !(self.permissions.is_empty() && self.add_permissions.is_empty() && self.allow.is_empty())
+    }
+
+    fn resolve(self, now: Timestamp) -> Result<Edit, Failure> {
+        let replaced = self.allow_any || !self.allow.is_empty();
+        let allowlist = replaced.then(|| values::all_networks(&self.allow)).transpose()?;
+        let expires_at = self.expires.map(|expiry| expiry.from(now)).transpose()?;
+        Ok(Edit { changes: self, allowlist, expires_at })
+    }
+}
+
+impl Edit {
+    fn apply(self, before: KeyDetails) -> KeyDetails {
+        let Self { changes, allowlist, expires_at } = self;
+        let audiences =
+            (changes.default_audience || !changes.audiences.is_empty()).then_some(&changes.audiences);
+        KeyDetails {
+            permissions: changes.permissions(&before.permissions),
+            audiences: audiences.cloned().unwrap_or(before.audiences),
+            name: changes.name.unwrap_or(before.name),
+            allowlist: allowlist.unwrap_or(before.allowlist),
+            token_lifetime: changes.token_lifetime.or(before.token_lifetime),
+            require_scope: changes.require_scope.unwrap_or(before.require_scope),
+            expires_at: if changes.never_expires { None } else { expires_at.or(before.expires_at) },
+        }
+    }
+}
+
+impl Changes {
+    fn permissions(&self, before: &ScopeSet) -> ScopeSet {
+        if !self.permissions.is_empty() {
+            return values::all_scopes(&self.permissions);
+        }
+        let removed = values::all_scopes(&self.remove_permissions);
+        let kept = before.iter().filter(|scope| !removed.contains(scope)).cloned();
+        kept.chain(values::all_scopes(&self.add_permissions).iter().cloned()).collect()
+    }
+}

@@ -1,0 +1,90 @@
+//! `portcullis key …`: an API key's life.
+
+mod act;
+mod create;
+mod edit;
+mod view;
+
+use crate::domain::grant::MintRecord;
+use crate::domain::{KeyId, ProjectId};
+use crate::store::{Error as StoreError, Lookup};
+
+use super::failure::Failure;
+use super::output::Page;
+use super::session::Session;
+
+use view::{Details, KeyRow};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Make a key; its secret is shown this once.
+    Create(create::Args),
+    /// List a project's keys, deleted ones too.
+    List {
+        /// The project.
+        #[arg(long, value_name = "ID")]
+        project: ProjectId,
+        /// Only those after this one.
+        #[arg(long, value_name = "ID")]
+        after: Option<KeyId>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Show a key and when its secrets end.
+    Show {
+        /// The key.
+        #[arg(value_name = "ID")]
+        key: KeyId,
+    },
+    /// Change a key; what is not given stays as it is.
+    Edit(edit::Args),
+    /// Stop a key and revoke its tokens, until it is unblocked.
+    Block(act::Args),
+    /// Let a blocked key work again; revoked tokens stay dead.
+    Unblock(act::Args),
+    /// Stop a key for ever and revoke its tokens.
+    Delete(act::DeleteArgs),
+    /// Revoke a key's tokens; the key works on.
+    RevokeTokens(act::Args),
+    /// Give a key a new secret; its tokens live on.
+    Regenerate(act::RegenerateArgs),
+}
+
+impl Command {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Create(args) => create::run(session, args).await,
+            Self::List { project, after, limit } => list(session, &project, after.as_ref(), limit).await,
+            Self::Show { key } => show(session, &key).await,
+            Self::Edit(args) => edit::run(session, args).await,
+            Self::Block(args) => act::block(session, args).await,
+            Self::Unblock(args) => act::unblock(session, args).await,
+            Self::Delete(args) => act::delete(session, args).await,
+            Self::RevokeTokens(args) => act::revoke_tokens(session, args).await,
+            Self::Regenerate(args) => act::regenerate(session, args).await,
+        }
+    }
+}
+
+async fn list(
+    session: &Session,
+    project: &ProjectId,
+    after: Option<&KeyId>,
+    limit: u32,
+) -> Result<(), Failure> {
+    session.project(project).await?;
+    let keys = session.store().keys(project, after, limit + 1).await?;
+    let rows = keys.into_iter().map(KeyRow::from).collect();
+    session.output.show(&Page::cut(rows, limit, |last: &KeyRow| last.key_id.to_string()))
+}
+
+async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {
+    let record = record(session, id).await?;
+    session.output.show(&Details::of(record))
+}
+
+async fn record(session: &Session, id: &KeyId) -> Result<MintRecord, Failure> {
+    let found = session.store().mint_record(&Lookup::Id(id.clone())).await?;
+    Ok(found.value.ok_or(StoreError::Missing("API key"))?)
+}

@@ -1,0 +1,140 @@
+//! A key as it is shown.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::cli::output::{Report, Row, joined, write_fields};
+use crate::domain::grant::MintRecord;
+use crate::domain::{ApiKey, Audience, KeyId, KeyState, Position, ProjectId, Scope, StoredSecret, Timestamp};
+
+/// A key in a list.
+#[derive(Debug, Serialize)]
+pub(super) struct KeyRow {
+    pub(super) key_id: KeyId,
+    pub(super) project: ProjectId,
+    name: String,
+    state: KeyState,
+    permissions: Vec<Scope>,
+    allowlist: Vec<String>,
+    audiences: Vec<Audience>,
+    token_lifetime: u32,
+    require_scope: bool,
+    created_at: i64,
+    expires_at: Option<i64>,
+    position: Position,
+}
+
+impl From<ApiKey> for KeyRow {
+    fn from(key: ApiKey) -> Self {
+        let details = key.details;
+        Self {
+            key_id: key.id,
+            project: key.project,
+            state: key.state,
+            permissions: details.permissions.iter().cloned().collect(),
+            allowlist: details.allowlist.networks().iter().map(ToString::to_string).collect(),
+            token_lifetime: details.lifetime().secs(),
+            require_scope: details.require_scope,
+            created_at: key.created_at.secs(),
+            expires_at: details.expires_at.map(Timestamp::secs),
+            position: key.changed,
+            audiences: details.audiences,
+            name: details.name,
+        }
+    }
+}
+
+impl Row for KeyRow {
+    const NOTHING: &'static str = "The project has no API keys.";
+    const COLUMNS: &'static [&'static str] = &["key_id", "name", "state", "permissions", "allowlist"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.key_id.to_string(),
+            self.name.clone(),
+            self.state.to_string(),
+            joined(&self.permissions, "-"),
+            joined(&self.allowlist, "any"),
+        ]
+    }
+}
+
+impl KeyRow {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let time = |secs| Timestamp::from_secs(secs).to_string();
+        vec![
+            ("key_id", self.key_id.to_string()),
+            ("project", self.project.to_string()),
+            ("name", self.name.clone()),
+            ("state", self.state.to_string()),
+            ("permissions", joined(&self.permissions, "none")),
+            ("allowlist", joined(&self.allowlist, "any address")),
+            ("audiences", joined(&self.audiences, "the project's default")),
+            ("token lifetime", format!("{} s", self.token_lifetime)),
+            ("require scope", if self.require_scope { "yes" } else { "no" }.to_owned()),
+            ("created", time(self.created_at)),
+            ("expires", self.expires_at.map_or_else(|| "never".to_owned(), time)),
+        ]
+    }
+}
+
+/// A key by itself.
+#[derive(Debug, Serialize)]
+pub(super) struct Details {
+    #[serde(flatten)]
+    key: KeyRow,
+    secrets: Vec<SecretRow>,
+}
+
+/// One of its secrets, without the secret.
+#[derive(Debug, Serialize)]
+struct SecretRow {
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+impl Details {
+    pub(super) fn of(record: MintRecord) -> Self {
+        Self { key: record.key.into(), secrets: record.secrets.iter().map(SecretRow::of).collect() }
+    }
+}
+
+impl SecretRow {
+    fn of(secret: &StoredSecret) -> Self {
+        let expires_at = secret.expires_at.map(Timestamp::secs);
+        Self { created_at: secret.created_at.secs(), expires_at }
+    }
+}
+
+impl Report for Details {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut fields = self.key.fields();
+        for secret in &self.secrets {
+            let end = secret.expires_at.map(|end| format!(", ends {}", Timestamp::from_secs(end)));
+            let made = Timestamp::from_secs(secret.created_at);
+            fields.push(("secret", format!("made {made}{}", end.unwrap_or_default())));
+        }
+        write_fields(out, &fields)
+    }
+}
+
+/// A key and a secret of it, which is shown this once.
+#[derive(Serialize)]
+pub(super) struct Shown<'a, T> {
+    #[serde(flatten)]
+    pub(super) key: T,
+    pub(super) secret: &'a str,
+}
+
+impl Report for Shown<'_, KeyRow> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_secret(out, &self.key.key_id, self.secret)
+    }
+}
+
+/// Writes what a program needs to authenticate.
+pub(super) fn write_secret(out: &mut dyn Write, key_id: &KeyId, secret: &str) -> io::Result<()> {
+    write_fields(out, &[("key_id", key_id.to_string()), ("secret", secret.to_owned())])?;
+    writeln!(out, "\nThe secret is shown this once and kept nowhere: store it now.")
+}

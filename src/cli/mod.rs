@@ -1,0 +1,129 @@
+//! The program's commands: what they are called, what they take, where they go. Each opens the
+//! installation directly, also beside a running server, which follows at once.
+//!
+//! Not here: what an act does (`keys::acts`) and what the rules say (`domain`).
+
+mod audience;
+mod audit;
+mod demo;
+mod failure;
+mod init;
+mod key;
+mod moment;
+mod nodes;
+mod output;
+mod project;
+mod scope;
+mod serve;
+mod session;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Environment, Flags, Settings};
+use crate::telemetry;
+
+use failure::Failure;
+use output::Output;
+use session::Session;
+
+/// The token server that revokes: API keys become narrowed 15-minute tokens that can be dropped
+/// within a minute.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, arg_required_else_help = true, after_help = STATUSES)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    /// Answer with one JSON object, errors too.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const STATUSES: &str = "Exit status: 0 done, 1 refused, 2 usage, 3 settings, 4 unavailable.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server; sets everything up at the first start.
+    Serve(serve::Args),
+    /// Set everything up without running the server.
+    Init,
+    /// Projects: make, list, show.
+    #[command(subcommand)]
+    Project(project::Command),
+    /// Audiences of a project: where its tokens may be used.
+    #[command(subcommand)]
+    Audience(audience::Command),
+    /// The scope catalogue of a project.
+    #[command(subcommand)]
+    Scope(scope::Command),
+    /// API keys: create, show, edit, block, delete.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// The audit log: who did what.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// The running servers, and how far each follows.
+    Nodes,
+    /// Tell the whole story against a server of its own.
+    Demo(demo::Args),
+}
+
+/// Runs the command that this process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    let output = Output::new(cli.json);
+    match run(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => output.fail(&failure),
+    }
+}
+
+#[tokio::main]
+async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
+    if let Command::Demo(args) = cli.command {
+        return demo::run(args).await;
+    }
+    let settings = Settings::load(&cli.flags, &Environment::of_process())?;
+    if let Command::Serve(args) = cli.command {
+        telemetry::start(&settings.log);
+        return serve::run(settings, args).await;
+    }
+    telemetry::start(&settings.log.of_a_command());
+    if let Command::Init = cli.command {
+        return init::run(&settings, output).await;
+    }
+    carry_out(cli.command, &Session::open(&settings, output).await?).await
+}
+
+/// What is done to an installation that is there.
+async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Project(command) => command.run(session).await,
+        Command::Audience(command) => command.run(session).await,
+        Command::Scope(command) => command.run(session).await,
+        Command::Key(command) => command.run(session).await,
+        Command::Audit(command) => command.run(session).await,
+        Command::Nodes => nodes::run(session).await,
+        Command::Serve(_) | Command::Init | Command::Demo(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,168 @@
+//! `portcullis project …`
+
+use std::io::{self, Write};
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+use crate::domain::grant::default_audience;
+use crate::domain::{Audience, Position, Project, ProjectId, ProjectKind};
+use crate::keys::acts::Done;
+
+use super::failure::Failure;
+use super::output::{Page, Report, Row, joined, write_fields};
+use super::session::Session;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Make a project.
+    Create {
+        /// What people call it.
+        name: String,
+        /// For trying things out: its ids and secrets say `test`.
+        #[arg(long)]
+        sandbox: bool,
+    },
+    /// List the projects.
+    List {
+        /// Only those after this one.
+        #[arg(long, value_name = "ID")]
+        after: Option<ProjectId>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Show a project.
+    Show {
+        /// The project.
+        #[arg(value_name = "ID")]
+        project: ProjectId,
+    },
+}
+
+impl Command {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Create { name, sandbox } => create(session, &name, sandbox).await,
+            Self::List { after, limit } => list(session, after.as_ref(), limit).await,
+            Self::Show { project } => show(session, &project).await,
+        }
+    }
+}
+
+async fn create(session: &Session, name: &str, sandbox: bool) -> Result<(), Failure> {
+    let kind = if sandbox { ProjectKind::Sandbox } else { ProjectKind::Live };
+    let project = session.acts.create_project(name, kind).await?;
+    session.output.show(&Details::of(session, project, Vec::new()))
+}
+
+async fn list(session: &Session, after: Option<&ProjectId>, limit: u32) -> Result<(), Failure> {
+    let projects = session.store().projects(after, limit + 1).await?;
+    let rows = projects.into_iter().map(ProjectRow::of).collect();
+    session.output.show(&Page::cut(rows, limit, |last: &ProjectRow| last.project.to_string()))
+}
+
+async fn show(session: &Session, id: &ProjectId) -> Result<(), Failure> {
+    let project = session.project(id).await?;
+    let audiences = session.store().audiences(id).await?;
+    session.output.show(&Details::of(session, project, audiences))
+}
+
+/// A project in a list.
+#[derive(Serialize)]
+struct ProjectRow {
+    project: ProjectId,
+    name: String,
+    kind: ProjectKind,
+    created_at: i64,
+    position: Position,
+    #[serde(skip)]
+    created: String,
+}
+
+impl ProjectRow {
+    fn of(project: Project) -> Self {
+        Self {
+            project: project.id,
+            name: project.name,
+            kind: project.kind,
+            created_at: project.created_at.secs(),
+            position: project.changed,
+            created: project.created_at.to_string(),
+        }
+    }
+}
+
+impl Row for ProjectRow {
+    const NOTHING: &'static str = "There are no projects.";
+    const COLUMNS: &'static [&'static str] = &["project", "name", "kind", "created"];
+
+    fn cells(&self) -> Vec<String> {
+        let kind = self.kind.as_str().to_owned();
+        vec![self.project.to_string(), self.name.clone(), kind, self.created.clone()]
+    }
+}
+
+/// A project by itself.
+#[derive(Serialize)]
+struct Details {
+    #[serde(flatten)]
+    row: ProjectRow,
+    default_audience: Audience,
+    audiences: Vec<Audience>,
+}
+
+impl Details {
+    fn of(session: &Session, project: Project, audiences: Vec<Audience>) -> Self {
+        let default_audience = default_audience(&project.id, &session.acts.issuer);
+        Self { row: ProjectRow::of(project), default_audience, audiences }
+    }
+}
+
+impl Report for Details {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let fields = [
+            ("project", self.row.project.to_string()),
+            ("name", self.row.name.clone()),
+            ("kind", self.row.kind.as_str().to_owned()),
+            ("created", self.row.created.clone()),
+            ("default audience", self.default_audience.to_string()),
+            ("audiences", joined(&self.audiences, "none but the default")),
+        ];
+        write_fields(out, &fields)
+    }
+}
+
+/// An edit of a project that was carried out.
+pub(super) struct Edited<'a> {
+    done: &'a Done,
+    /// What it was done to: what it is, and its name.
+    noun: &'static str,
+    name: String,
+    verb: &'static str,
+}
+
+impl<'a> Edited<'a> {
+    pub(super) fn of(done: &'a Done, noun: &'static str, name: &impl ToString, verb: &'static str) -> Self {
+        Self { done, noun, name: name.to_string(), verb }
+    }
+}
+
+impl Serialize for Edited<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(4))?;
+        map.serialize_entry("project", &self.done.project)?;
+        map.serialize_entry(self.noun, &self.name)?;
+        map.serialize_entry("position", &self.done.position)?;
+        map.serialize_entry("tokens_revoked", &self.done.narrowed)?;
+        map.end()
+    }
+}
+
+impl Report for Edited<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} {} {}.", self.verb, self.noun, self.name)?;
+        let fate = if self.done.narrowed { "are revoked" } else { "live on" };
+        writeln!(out, "The project's outstanding tokens {fate}.")
+    }
+}

@@ -1,0 +1,94 @@
+//! The audit log: one row per act, and a chain that shows whether one was changed.
+
+use portcullis::domain::audit::seal;
+use portcullis::domain::edit::{KeyEdit, ProjectEdit};
+use portcullis::store::SealedRow;
+
+use super::database::Database;
+use super::fixtures::{
+    details, digest, key_change, later, project_change, set_scope, shop, token_revocation,
+};
+
+on_every_engine!(founded:
+    every_act_has_its_row_and_the_chain_holds,
+    a_row_that_was_changed_breaks_the_chain,
+    a_row_that_was_taken_out_breaks_the_chain,
+    the_log_is_read_in_pages,
+);
+
+/// Whether each row follows the one before it and is sealed over it.
+pub(crate) fn chain_holds(rows: &[SealedRow]) -> bool {
+    let (mut seq, mut previous) = (0, [0; 32]);
+    rows.iter().all(|sealed| {
+        let follows = sealed.row.seq == seq + 1 && sealed.previous == previous;
+        (seq, previous) = (sealed.row.seq, sealed.hash);
+        follows && seal(&sealed.previous, &sealed.row) == sealed.hash
+    })
+}
+
+async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
+    let id = db.key().await.key.id;
+    let key_edits = [
+        KeyEdit::Details(details()),
+        KeyEdit::Block,
+        KeyEdit::Unblock,
+        KeyEdit::RevokeTokens,
+        KeyEdit::Regenerate { digest: digest(), old_end: later(0) },
+        KeyEdit::Delete,
+    ];
+    for edit in key_edits {
+        db.change_key(&key_change(&db.record_of(&id).await, edit)).await.unwrap();
+    }
+    let project_edits = [
+        set_scope("api", "", ""),
+        ProjectEdit::RemoveScope("api".parse().unwrap()),
+        ProjectEdit::AddAudience("https://a.example".parse().unwrap()),
+        ProjectEdit::RemoveAudience("https://a.example".parse().unwrap()),
+    ];
+    for edit in project_edits {
+        let project = db.project(&shop()).await.unwrap().unwrap();
+        db.change_project(&project_change(&project, edit)).await.unwrap();
+    }
+    db.revoke_token(&token_revocation(10)).await.unwrap();
+
+    let rows = db.audit(0, 100).await.unwrap();
+    assert!(chain_holds(&rows));
+    let acts: Vec<&str> = rows.iter().map(|sealed| sealed.row.act.as_str()).collect();
+    let expected = "initialise project.create key.create key.edit key.block key.unblock key.revoke_tokens \
+                    key.regenerate key.delete scope.set scope.remove audience.add audience.remove \
+                    token.revoke";
+    assert_eq!(acts.join(" "), expected);
+    assert_eq!(db.whole_feed().await.len(), rows.len());
+}
+
+async fn a_row_that_was_changed_breaks_the_chain(db: &Database) {
+    let edits = [
+        "UPDATE audit SET target = 'nobody' WHERE seq = 1",
+        "UPDATE audit SET detail = '{}' WHERE seq = 2",
+        "UPDATE audit SET project = NULL WHERE seq = 3",
+        "UPDATE audit SET address = '192.0.2.8' WHERE seq = 4",
+    ];
+    for edit in edits {
+        db.key().await;
+        db.tamper(edit).await;
+        let rows = db.audit(0, 100).await.unwrap();
+        assert!(!chain_holds(&rows), "{edit}");
+    }
+}
+
+async fn a_row_that_was_taken_out_breaks_the_chain(db: &Database) {
+    db.key().await;
+    assert!(chain_holds(&db.audit(0, 100).await.unwrap()));
+    db.tamper("DELETE FROM audit WHERE seq = 2").await;
+    assert!(!chain_holds(&db.audit(0, 100).await.unwrap()));
+}
+
+async fn the_log_is_read_in_pages(db: &Database) {
+    db.key().await;
+    let seqs = async |after, limit| -> Vec<i64> {
+        db.audit(after, limit).await.unwrap().iter().map(|sealed| sealed.row.seq).collect()
+    };
+    assert_eq!(seqs(0, 2).await, [1, 2]);
+    assert_eq!(seqs(2, 2).await, [3]);
+    assert!(seqs(3, 2).await.is_empty());
+}

@@ -1,0 +1,150 @@
+//! The issuance log: what it takes, and what has come too late for it.
+
+use portcullis::domain::edit::KeyEdit;
+use portcullis::domain::grant::MintRecord;
+use portcullis::domain::{Position, ProjectId, ScopeSet};
+use portcullis::store::IssuedToken;
+
+use super::database::Database;
+use super::fixtures::{
+    details, digest, jti_of, key_change, later, project_change, set_scope, token, token_revocation,
+};
+
+on_every_engine!(founded:
+    a_token_is_recorded_and_read_back,
+    tokens_are_listed_newest_first,
+    no_edit_of_the_key_lets_a_token_through_that_was_decided_before,
+    an_edit_of_the_project_lets_no_token_through_that_was_decided_before,
+    a_blocked_or_deleted_key_gets_no_token_however_it_was_decided,
+    the_revocation_of_a_token_and_the_edit_of_another_key_hold_up_nobody,
+    a_token_of_nobody_or_of_another_project_is_not_recorded,
+    each_token_of_a_batch_is_judged_by_itself,
+    a_token_id_is_recorded_once_and_spoils_no_batch,
+    a_batch_beyond_one_statement_is_recorded_whole,
+);
+
+async fn is_recorded(db: &Database, token: IssuedToken) -> bool {
+    let recorded = db.record(&[token]).await.unwrap();
+    assert_eq!(recorded.len(), 1);
+    recorded[0]
+}
+
+async fn a_token_is_recorded_and_read_back(db: &Database) {
+    let record = db.key().await;
+    let full = token(&record);
+    let sparse = IssuedToken {
+        jti: jti_of(later(1)),
+        scope: ScopeSet::default(),
+        address: None,
+        parent: None,
+        issued_at: later(1),
+        ..full.clone()
+    };
+    assert_eq!(db.record(&[full.clone(), sparse.clone()]).await.unwrap(), [true, true]);
+    let unread = |token| IssuedToken { position: Position::START, ..token };
+    assert_eq!(db.issued(&record.key.id, 10).await.unwrap(), [unread(sparse), unread(full)]);
+    assert!(db.record(&[]).await.unwrap().is_empty());
+}
+
+async fn tokens_are_listed_newest_first(db: &Database) {
+    let (record, other) = (db.key().await, db.key().await);
+    for second in [2, 1, 3] {
+        assert!(
+            is_recorded(
+                db,
+                IssuedToken { jti: jti_of(later(second)), issued_at: later(second), ..token(&record) }
+            )
+            .await
+        );
+    }
+    assert!(
+        is_recorded(db, IssuedToken { issued_at: later(9), position: other.position, ..token(&other) }).await
+    );
+    let listed = db.issued(&record.key.id, 2).await.unwrap();
+    assert_eq!(listed.iter().map(|token| token.issued_at).collect::<Vec<_>>(), [later(3), later(2)]);
+}
+
+async fn no_edit_of_the_key_lets_a_token_through_that_was_decided_before(db: &Database) {
+    let edits = [
+        KeyEdit::Details(details()),
+        KeyEdit::RevokeTokens,
+        KeyEdit::Regenerate { digest: digest(), old_end: later(60) },
+    ];
+    for edit in edits {
+        let before = db.key().await;
+        let change = key_change(&before, edit);
+        db.change_key(&change).await.unwrap();
+        let after = db.record_of(&before.key.id).await;
+        assert!(!is_recorded(db, token(&before)).await, "{:?}", change.edit);
+        assert!(is_recorded(db, token(&after)).await, "{:?}", change.edit);
+    }
+}
+
+async fn an_edit_of_the_project_lets_no_token_through_that_was_decided_before(db: &Database) {
+    let before = db.key().await;
+    db.change_project(&project_change(&before.project, set_scope("api", "", "orders"))).await.unwrap();
+    let after = db.record_of(&before.key.id).await;
+    assert!(!is_recorded(db, token(&before)).await);
+    assert!(is_recorded(db, token(&after)).await);
+}
+
+async fn a_blocked_or_deleted_key_gets_no_token_however_it_was_decided(db: &Database) {
+    let before = db.key().await;
+    let id = &before.key.id;
+    let edited = async |edit| -> MintRecord {
+        db.change_key(&key_change(&db.record_of(id).await, edit)).await.unwrap();
+        db.record_of(id).await
+    };
+    let blocked = edited(KeyEdit::Block).await;
+    assert!(!is_recorded(db, token(&before)).await);
+    assert!(!is_recorded(db, token(&blocked)).await);
+    let unblocked = edited(KeyEdit::Unblock).await;
+    assert!(!is_recorded(db, token(&before)).await);
+    assert!(!is_recorded(db, token(&blocked)).await);
+    assert!(is_recorded(db, token(&unblocked)).await);
+    let deleted = edited(KeyEdit::Delete).await;
+    assert!(!is_recorded(db, token(&unblocked)).await);
+    assert!(!is_recorded(db, token(&deleted)).await);
+}
+
+async fn the_revocation_of_a_token_and_the_edit_of_another_key_hold_up_nobody(db: &Database) {
+    let (record, other) = (db.key().await, db.key().await);
+    db.revoke_token(&token_revocation(10)).await.unwrap();
+    db.change_key(&key_change(&other, KeyEdit::Block)).await.unwrap();
+    assert!(is_recorded(db, token(&record)).await);
+    assert_eq!(db.record_of(&record.key.id).await.key.changed, record.key.changed);
+}
+
+async fn a_token_of_nobody_or_of_another_project_is_not_recorded(db: &Database) {
+    let record = db.key().await;
+    let nobody = IssuedToken { key: "pk_live_nobody".parse().unwrap(), ..token(&record) };
+    assert!(!is_recorded(db, nobody).await);
+    let elsewhere = IssuedToken { project: ProjectId::administration(), ..token(&record) };
+    assert!(!is_recorded(db, elsewhere).await);
+}
+
+async fn each_token_of_a_batch_is_judged_by_itself(db: &Database) {
+    let (first, second) = (db.key().await, db.key().await);
+    db.change_key(&key_change(&first, KeyEdit::Block)).await.unwrap();
+    let batch = [token(&second), token(&first), token(&second), token(&first)];
+    assert_eq!(db.record(&batch).await.unwrap(), [true, false, true, false]);
+    assert_eq!(db.issued(&second.key.id, 10).await.unwrap().len(), 2);
+    assert!(db.issued(&first.key.id, 10).await.unwrap().is_empty());
+}
+
+async fn a_token_id_is_recorded_once_and_spoils_no_batch(db: &Database) {
+    let record = db.key().await;
+    let first = token(&record);
+    assert!(is_recorded(db, first.clone()).await);
+    let twice = token(&record);
+    let batch = [token(&record), first, twice.clone(), twice, token(&record)];
+    assert_eq!(db.record(&batch).await.unwrap(), [true, false, true, false, true]);
+    assert_eq!(db.issued(&record.key.id, 10).await.unwrap().len(), 4);
+}
+
+async fn a_batch_beyond_one_statement_is_recorded_whole(db: &Database) {
+    let record = db.key().await;
+    let tokens: Vec<IssuedToken> = (0..1100).map(|_| token(&record)).collect();
+    assert_eq!(db.record(&tokens).await.unwrap(), vec![true; 1100]);
+    assert_eq!(db.issued(&record.key.id, 2000).await.unwrap().len(), 1100);
+}

@@ -1,0 +1,41 @@
+//! What every store promises, run on each engine, and what only one engine can show.
+
+/// Makes each promise a test of each engine; the engine's name is part of the test's. The database
+/// is `empty`, or `founded` with one project beside that of the administrators.
+macro_rules! on_every_engine {
+    ($state:ident: $($promise:ident),* $(,)?) => {
+        mod sqlite {
+            use crate::store::database::Database;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    super::$promise(&Database::$state().await).await;
+                }
+            )*
+        }
+    };
+}
+
+/// Asserts that a store has answered with this error.
+macro_rules! assert_refused {
+    ($answer:expr, $refusal:pat) => {
+        match $answer {
+            Err($refusal) => (),
+            answer => panic!("not refused as {}, but {answer:?}", stringify!($refusal)),
+        }
+    };
+}
+
+mod audit;
+mod concurrency;
+mod corruption;
+mod database;
+mod feed;
+mod fixtures;
+mod founding;
+mod issuance;
+mod keys;
+mod projects;
+mod secrets;
+mod sqlite;

@@ -1,0 +1,260 @@
+//! What only SQLite can show: its file, its lock, its disk, its other processes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use portcullis::domain::Position;
+use portcullis::domain::edit::KeyEdit;
+use portcullis::domain::grant::MintRecord;
+use portcullis::store::{Error, FeedLog, Installation, Keys, SqliteOptions, SqliteStore, Unavailable};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tempfile::TempDir;
+
+use super::database::Database;
+use super::fixtures::{founding, key_change, new_key, shop, token};
+
+/// A connection as another process has it.
+async fn stranger(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}
+
+async fn founded(options: SqliteOptions) -> (TempDir, SqliteStore) {
+    let home = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open_with(&home.path().join("portcullis.db"), options).await.unwrap();
+    store.found(&founding()).await.unwrap();
+    (home, store)
+}
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_files() {
+    let db = Database::founded().await;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(db.home()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["portcullis.db", "portcullis.db-shm", "portcullis.db-wal"]);
+}
+
+#[tokio::test]
+async fn every_table_is_strict() {
+    let db = Database::empty().await;
+    let lax: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 \
+         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> '_sqlx_migrations'",
+    )
+    .fetch_all(db.behind())
+    .await
+    .unwrap();
+    assert!(lax.is_empty(), "{lax:?}");
+}
+
+#[tokio::test]
+async fn a_database_is_found_as_it_was_left() {
+    let (home, store) = founded(SqliteOptions::default()).await;
+    store.close().await;
+    assert!(store.has_changed().await.is_err(), "it is closed");
+    let names: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["portcullis.db"], "the log was folded into the file");
+    let store = SqliteStore::open(&home.path().join("portcullis.db")).await.unwrap();
+    assert_eq!(store.feed_since(Position::START).await.unwrap().entries.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_that_open_a_new_database_at_once_both_can() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("portcullis.db");
+    let (first, second) = tokio::join!(SqliteStore::open(&path), SqliteStore::open(&path));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    first.found(&founding()).await.unwrap();
+    assert_refused!(second.found(&founding()).await, Error::Conflict);
+}
+
+#[tokio::test]
+async fn what_one_process_commits_the_other_sees() {
+    let (home, store) = founded(SqliteOptions::default()).await;
+    let other = SqliteStore::open(&home.path().join("portcullis.db")).await.unwrap();
+    assert!(other.has_changed().await.unwrap());
+    assert!(!other.has_changed().await.unwrap());
+    let position = store.create_key(&new_key(founding().project.id)).await.unwrap();
+    assert!(other.has_changed().await.unwrap());
+    assert_eq!(other.feed_since(Position::START).await.unwrap().position, position);
+}
+
+#[tokio::test]
+async fn the_position_of_an_act_is_given_out_in_the_order_of_commits() {
+    let db = Database::founded().await;
+    let mut other = stranger(&db.file()).await;
+    let before = db.feed_since(Position::START).await.unwrap();
+    let mut held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let taken: i64 = sqlx::query_scalar("UPDATE feed_counter SET position = position + 1 RETURNING position")
+        .fetch_one(&mut *held)
+        .await
+        .unwrap();
+    sqlx::query(
+        "INSERT INTO feed SELECT $1, tag, kind, project, entry, published_at, ends_at FROM feed LIMIT 1",
+    )
+    .bind(taken)
+    .execute(&mut *held)
+    .await
+    .unwrap();
+
+    let new = new_key(shop());
+    let mut act = db.create_key(&new);
+    // It waits for the other's commit, and until then nobody sees anything of either.
+    assert!(tokio::time::timeout(Duration::ZERO, &mut act).await.is_err());
+    assert_eq!(db.feed_since(Position::START).await.unwrap(), before);
+    held.commit().await.unwrap();
+
+    let position = act.await.unwrap();
+    assert_eq!(i64::try_from(position.value()).unwrap(), taken + 1);
+}
+
+#[tokio::test]
+async fn a_replaced_file_is_noticed_until_it_is_back() {
+    let db = Database::founded().await;
+    let record = db.key().await;
+    let (file, aside) = (db.file(), db.home().join("aside"));
+    db.has_changed().await.unwrap();
+
+    fs::rename(&file, &aside).unwrap();
+    assert_replaced(&db, &record).await;
+    fs::copy(&aside, &file).unwrap();
+    assert_replaced(&db, &record).await;
+
+    fs::rename(&aside, &file).unwrap();
+    assert!(db.has_changed().await.unwrap(), "nobody looked meanwhile");
+    assert_eq!(db.feed_since(Position::START).await.unwrap().position, record.position);
+    assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true]);
+    assert_eq!(db.issued(&record.key.id, 10).await.unwrap().len(), 1, "only this one");
+}
+
+async fn assert_replaced(db: &Database, record: &MintRecord) {
+    assert_refused!(db.has_changed().await, Error::Unavailable(Unavailable::Replaced));
+    assert_refused!(db.feed_since(Position::START).await, Error::Unavailable(Unavailable::Replaced));
+    assert_refused!(db.record(&[token(record)]).await, Error::Unavailable(Unavailable::Replaced));
+    let block = key_change(record, KeyEdit::Block);
+    assert_refused!(db.change_key(&block).await, Error::Unavailable(Unavailable::Replaced));
+}
+
+#[tokio::test]
+async fn a_lock_of_another_process_is_waited_for_and_then_named() {
+    let short = SqliteOptions { busy_timeout: Duration::from_millis(20), ..Default::default() };
+    let (home, store) = founded(short).await;
+    let mut other = stranger(&home.path().join("portcullis.db")).await;
+    let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let new = new_key(founding().project.id);
+    assert_refused!(store.create_key(&new).await, Error::Unavailable(Unavailable::Locked(_)));
+    assert!(store.feed_since(Position::START).await.is_ok(), "who reads needs no lock");
+    held.rollback().await.unwrap();
+    store.create_key(&new).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_is_got_over() {
+    let (home, store) = founded(SqliteOptions::default()).await;
+    let path = home.path().join("portcullis.db");
+    let mut kept = vec![store.feed_since(Position::START).await.unwrap().entries];
+    let pages: i64 =
+        sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut stranger(&path).await).await.unwrap();
+    store.close().await;
+
+    let full = SqliteOptions { max_page_count: u32::try_from(pages + 2).ok(), ..Default::default() };
+    let store = SqliteStore::open_with(&path, full).await.unwrap();
+    for round in 0.. {
+        match store.create_key(&new_key(founding().project.id)).await {
+            Ok(_) => kept.push(store.feed_since(Position::START).await.unwrap().entries),
+            Err(Error::Unavailable(Unavailable::Full(_))) => break,
+            Err(other) => panic!("{other:?}"),
+        }
+        assert!(round < 1000, "the disk never fills");
+    }
+    // Refused again and again, while everything stays readable; and whatever fits goes through.
+    for _ in 0..3 {
+        let answer = store.create_key(&new_key(founding().project.id)).await;
+        assert_refused!(answer, Error::Unavailable(Unavailable::Full(_)));
+        assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
+    }
+    store.change_issuer("https://other.example").await.unwrap();
+    assert_eq!(store.installation().await.unwrap().unwrap().issuer, "https://other.example");
+    store.close().await;
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
+    store.create_key(&new_key(founding().project.id)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_release_is_refused() {
+    let (home, store) = founded(SqliteOptions::default()).await;
+    store.close().await;
+    let path = home.path().join("portcullis.db");
+    let mut other = stranger(&path).await;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (9999, 'from the future', TRUE, x'00', 0)",
+    )
+    .execute(&mut other)
+    .await
+    .unwrap();
+    assert_refused!(SqliteStore::open(&path).await, Error::Unavailable(Unavailable::Newer));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("portcullis.db");
+    fs::write(&path, "dear diary, ".repeat(100)).unwrap();
+    assert_refused!(SqliteStore::open(&path).await, Error::Unavailable(Unavailable::Other(_)));
+    assert!(fs::read_to_string(&path).unwrap().starts_with("dear diary"));
+    let nowhere = home.path().join("nowhere").join("portcullis.db");
+    assert_refused!(SqliteStore::open(&nowhere).await, Error::Unavailable(Unavailable::Other(_)));
+}
+
+#[test]
+fn what_may_not_be_written_is_named_read_only() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("portcullis.db");
+    unprivileged(home.path(), async || {
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.found(&founding()).await.unwrap();
+        store.close().await;
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+
+        set(&path, 0o400);
+        assert_refused!(SqliteStore::open(&path).await, Error::Unavailable(Unavailable::ReadOnly(_)));
+        set(&path, 0o600);
+        set(home.path(), 0o500);
+        assert_refused!(SqliteStore::open(&path).await, Error::Unavailable(Unavailable::ReadOnly(_)));
+        let new = home.path().join("new.db");
+        assert_refused!(SqliteStore::open(&new).await, Error::Unavailable(Unavailable::ReadOnly(_)));
+        set(home.path(), 0o700);
+        SqliteStore::open(&path).await.unwrap().close().await;
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "nothing is left behind");
+    });
+}
+
+/// Runs this without the rights of root, to whom no file is read-only: on a thread that gives
+/// them up, with all threads that it starts. The directory becomes its own.
+fn unprivileged(home: &Path, act: impl AsyncFnOnce() + Send) {
+    use rustix::process::{Gid, Uid, geteuid};
+    let nobody = (Uid::from_raw(65_534), Gid::from_raw(65_534));
+    if geteuid().is_root() {
+        std::os::unix::fs::chown(home, Some(nobody.0.as_raw()), Some(nobody.1.as_raw())).unwrap();
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if geteuid().is_root() {
+                rustix::thread::set_thread_gid(nobody.1).unwrap();
+                rustix::thread::set_thread_uid(nobody.0).unwrap();
+            }
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(act());
+        });
+    });
+}
