@@ -14,7 +14,7 @@ async fn everywhere(key: &Key<'_>, place: impl Fn(Send) -> Send) -> Vec<Answer> 
 }
 
 #[tokio::test]
-async fn a_key_is_used_from_its_allowlist_and_from_nowhere_else() {
+async fn a_key_is_used_from_its_allowlist_and_without_address_else() {
     let app = App::start().await;
     let shop = app.tenant("shop").await;
     let plain = shop.key("orders:read").allow("10.0.0.0/8, 192.0.2.7, 2001:db8::/32").create().await;
@@ -55,10 +55,10 @@ async fn without_an_address_only_a_key_for_everywhere_is_used() {
     let shop = app.tenant("shop").await;
     let free = shop.key("orders:read").create().await;
     let restricted = shop.key("orders:read").allow("0.0.0.0/0 ::/0").create().await;
-    for answer in everywhere(&free, Send::from_nowhere).await {
+    for answer in everywhere(&free, Send::without_address).await {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
-    for answer in everywhere(&restricted, Send::from_nowhere).await {
+    for answer in everywhere(&restricted, Send::without_address).await {
         assert_eq!(answer.refusal(), (400, "unauthorized_client".into()));
         assert_eq!(answer.header("cache-control"), "no-store");
     }
@@ -106,4 +106,30 @@ async fn a_header_moves_nobody_into_an_allowlist_unless_a_proxy_of_ours_set_it()
         "the leftmost is the client's to write"
     );
     assert_eq!(ask("192.0.2.1", "10.1.2.3, unknown").await, 400, "a hop that counts and cannot be read");
+}
+
+#[tokio::test]
+async fn a_tightened_allowlist_kills_the_tokens_and_a_loosened_one_gives_them_nothing() {
+    // S21, on one node.
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("orders:read").allow("10.0.0.0/8").create().await;
+    let mint = async |place: &str| key.ask("").from(place).send().await.token();
+    let verify = async |token: &str, place: &str| {
+        app.get("/v1/auth/verify").bearer(token).from(place).send().await.status
+    };
+    let narrow = mint("10.1.2.3").await;
+
+    assert!(!key.edit(|details| details.allowlist = "10.0.0.0/8 192.0.2.0/24".parse().unwrap()).await);
+    app.follow().await;
+
+    assert_eq!((verify(&narrow, "10.1.2.3").await, verify(&narrow, "192.0.2.1").await), (200, 403));
+    let wide = mint("192.0.2.1").await;
+    assert_eq!(verify(&wide, "192.0.2.1").await, 200);
+
+    assert!(key.edit(|details| details.allowlist = "10.0.0.0/9 192.0.2.0/24".parse().unwrap()).await);
+    app.follow().await;
+
+    assert_eq!((verify(&narrow, "10.1.2.3").await, verify(&wide, "192.0.2.1").await), (401, 401));
+    assert_eq!(key.ask("").from("10.200.0.1").send().await.refusal(), (400, "unauthorized_client".into()));
 }

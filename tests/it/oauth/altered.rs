@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 
-use crate::support::{App, Key};
+use crate::support::{App, Key, escape};
 
 /// The order of the P-256 group (SEC 2, section 2.4.2).
 const ORDER: [u8; 32] = [
@@ -13,8 +13,7 @@ const ORDER: [u8; 32] = [
 
 /// Whether anybody takes it for a token; all three endpoints must agree.
 async fn passes(key: &Key<'_>, token: &str) -> bool {
-    let encoded: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let active = key.introspect(&encoded).await.is_active();
+    let active = key.introspect(&escape(token)).await.is_active();
     if !token.chars().any(char::is_control) && token.is_ascii() {
         let verified = key.app.get("/v1/auth/verify").bearer(token).send().await.status;
         assert!((verified == 200) == active || token.trim() != token, "{token}");
@@ -25,8 +24,11 @@ async fn passes(key: &Key<'_>, token: &str) -> bool {
 /// Inactive to introspection, and nothing to revoke.
 async fn is_nothing(key: &Key<'_>, token: &str) {
     assert!(!passes(key, token).await, "{token}");
-    let encoded: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    assert_eq!(key.post("/oauth/revoke", &format!("token={encoded}")).send().await.status, 200, "{token}");
+    assert_eq!(
+        key.post("/oauth/revoke", &format!("token={}", escape(token))).send().await.status,
+        200,
+        "{token}"
+    );
 }
 
 #[tokio::test]
@@ -94,11 +96,7 @@ async fn nothing_appended_inserted_or_written_otherwise_passes() {
     }
     for (name, altered) in altered.iter().enumerate() {
         assert_ne!(*altered, token, "{name}");
-        let form = if altered.len() > 20_000 {
-            altered.clone()
-        } else {
-            altered.bytes().map(|b| format!("%{b:02X}")).collect()
-        };
+        let form = if altered.len() > 20_000 { altered.clone() } else { escape(altered) };
         assert!(!key.introspect(&form).await.is_active(), "{name}: {altered:?}");
     }
     assert!(passes(&key, &token).await);

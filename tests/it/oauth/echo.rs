@@ -11,6 +11,46 @@ const CANARY: &str = "c4n4ry";
 const GRANT: &str = "grant_type=client_credentials";
 const ENDPOINTS: [&str; 3] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"];
 
+/// Parameters that some endpoint reads, and one that none does.
+const NAMES: [&str; 13] = [
+    "grant_type",
+    "scope",
+    "resource",
+    "audience",
+    "expires_in",
+    "token",
+    "token_type_hint",
+    "client_ip",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "colour",
+];
+/// Headers that somebody on the way may read.
+const HEADERS: [&str; 20] = [
+    "authorization",
+    "x-app-id",
+    "x-app-token",
+    "content-type",
+    "content-encoding",
+    "accept",
+    "origin",
+    "referer",
+    "user-agent",
+    "cookie",
+    "host",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "forwarded",
+    "x-request-id",
+    "traceparent",
+    "dpop",
+    "accept-language",
+    "if-none-match",
+];
+
 fn assert_silent(answer: &Answer, what: &str) {
     let whole = answer.whole().to_lowercase();
     assert!(!whole.contains(CANARY), "{what} is repeated: {whole}");
@@ -19,23 +59,8 @@ fn assert_silent(answer: &Answer, what: &str) {
 /// Requests that carry the canary somewhere, each with its name.
 fn requests(app: &App, key: &Key<'_>, path: &str) -> Vec<(String, Send)> {
     let mut all = Vec::new();
-    let names = [
-        "grant_type",
-        "scope",
-        "resource",
-        "audience",
-        "expires_in",
-        "token",
-        "token_type_hint",
-        "client_ip",
-        "client_id",
-        "client_secret",
-        "client_assertion",
-        "client_assertion_type",
-        "colour",
-    ];
     let tails = ["", "%22", "%0D%0ASet-Cookie:x", "%3Cscript%3E", "%00", "%FF", "%C3%A9"];
-    for name in names {
+    for name in NAMES {
         for tail in tails {
             // A scope value that passes the grammar is named where the key lacks it: rule 3.
             if name == "scope" && matches!(tail, "" | "%3Cscript%3E") {
@@ -50,29 +75,7 @@ fn requests(app: &App, key: &Key<'_>, path: &str) -> Vec<(String, Send)> {
         all.push((format!("{name} in the query"), key.post(&format!("{path}?{name}={CANARY}"), GRANT)));
     }
     all.push(("a name".to_owned(), key.post(path, &format!("{GRANT}&{CANARY}=1&{CANARY}=2"))));
-    let headers = [
-        "authorization",
-        "x-app-id",
-        "x-app-token",
-        "content-type",
-        "content-encoding",
-        "accept",
-        "origin",
-        "referer",
-        "user-agent",
-        "cookie",
-        "host",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "forwarded",
-        "x-request-id",
-        "traceparent",
-        "dpop",
-        "accept-language",
-        "if-none-match",
-    ];
-    for header in headers {
+    for header in HEADERS {
         for value in
             [CANARY.to_owned(), format!("Basic {CANARY}"), format!("Bearer {CANARY}"), format!("{CANARY}é\"")]
         {

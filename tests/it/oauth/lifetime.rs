@@ -79,7 +79,7 @@ async fn a_lifetime_that_is_no_positive_whole_number_is_refused() {
 async fn a_token_ends_with_its_key() {
     let app = App::start().await;
     let shop = app.tenant("shop").await;
-    let end = app.server.clock.now().after(Duration::from_secs(60));
+    let end = app.server.clock.now().after(Duration::from_mins(1));
     let key = shop.key("orders:read").with(|details| details.expires_at = Some(end)).create().await;
     assert_eq!(lifetime(&app, &key.ask("").send().await), 60);
     assert_eq!(lifetime(&app, &key.ask("expires_in=10").send().await), 10);
@@ -135,4 +135,19 @@ async fn a_clock_before_the_first_signing_key_is_no_failure_of_the_server() {
     assert_eq!(key.ask("").send().await.refusal(), (503, "temporarily_unavailable".into()));
     app.pass(Duration::from_secs(10)).await;
     assert_eq!(key.ask("").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_admits_nobody_until_it_has_looked_again() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("orders:read").create().await;
+    let token = key.token("").await;
+    let verify = async || app.get("/v1/auth/verify").bearer(&token).send().await.status;
+    app.clock.step_wall_forward(Duration::from_mins(5));
+    assert_eq!((verify().await, key.ask("").send().await.status), (503, 503));
+    app.follow().await;
+    assert_eq!((verify().await, key.ask("").send().await.status), (200, 200));
+    app.clock.step_wall_forward(Duration::from_mins(10));
+    assert_eq!(verify().await, 401, "expired is expired, whatever the list is worth");
 }

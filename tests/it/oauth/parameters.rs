@@ -160,7 +160,7 @@ async fn what_is_too_large_too_many_or_too_deep_is_refused_before_any_secret_is_
     let app = App::patient().await;
     let shop = app.tenant("shop").await;
     let key = shop.key("orders:read").create().await;
-    let names = |count: usize| (0..count).map(|n| format!("&p{n}=")).collect::<String>();
+    let names = |count: usize| (0..count).fold(String::new(), |form, n| form + &format!("&p{n}="));
     let full = |size: usize| {
         format!("&pad={}", "x".repeat(size - "grant_type=client_credentials&token=x&pad=".len()))
     };

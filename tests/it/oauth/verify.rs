@@ -23,7 +23,11 @@ async fn a_good_token_is_described_to_its_holder() {
     expected["active"] = json!(true);
     assert_eq!((answer.status, answer.json()), (200, expected));
     assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
-    assert_eq!(app.get(VERIFY).bearer(&token).from_nowhere().send().await.status, 200, "bound to no address");
+    assert_eq!(
+        app.get(VERIFY).bearer(&token).without_address().send().await.status,
+        200,
+        "bound to no address"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +76,7 @@ async fn each_refusal_has_its_status_its_reason_and_its_challenge() {
         "what is needed, in order"
     );
     assert_eq!(app.get(VERIFY).bearer(&elsewhere).from("10.9.9.9").send().await.status, 200);
-    assert_eq!(app.get(VERIFY).bearer(&elsewhere).from_nowhere().send().await.status, 403);
+    assert_eq!(app.get(VERIFY).bearer(&elsewhere).without_address().send().await.status, 403);
 }
 
 #[tokio::test]
