@@ -180,7 +180,8 @@ impl From<IssuanceError> for Error {
 impl From<SigningError> for Error {
     fn from(error: SigningError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "a token could not be signed");
-        Self::Server
+        // The clock was set back, or the next key begins later: waiting helps.
+        if matches!(error, SigningError::NoneSigns) { Self::Unavailable } else { Self::Server }
     }
 }
 

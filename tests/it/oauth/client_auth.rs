@@ -28,7 +28,7 @@ impl Way {
             Self::AppHeaders => request.app_headers(id, secret),
             Self::Bearer => request.bearer(secret),
             Self::Post => {
-                form.push_str(&format!("&client_id={id}&client_secret={secret}"));
+                form.extend(["&client_id=", id, "&client_secret=", secret]);
                 request
             }
         }

@@ -1,5 +1,16 @@
 //! The OAuth endpoints, one file each.
 
+mod address;
+mod altered;
+mod audience;
 mod client_auth;
+mod echo;
+mod introspect;
+mod lifetime;
+mod metadata;
+mod parameters;
 mod protocol;
+mod revoke;
+mod scope;
 mod token;
+mod verify;

@@ -10,5 +10,5 @@ mod tenant;
 pub(crate) use app::{App, Build};
 pub(crate) use clock::TestClock;
 pub(crate) use entropy::Seeded;
-pub(crate) use request::{Answer, Send, part};
-pub(crate) use tenant::{Key, KeyDraft, Tenant};
+pub(crate) use request::{Answer, Send, escape, part};
+pub(crate) use tenant::{Key, Tenant};

@@ -1,5 +1,6 @@
 //! Requests to the router, as a client on the wire would send them.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -70,18 +71,7 @@ impl Send {
 
     /// Basic credentials, both halves form-encoded as RFC 6749 §2.3.1 says.
     pub(crate) fn basic(self, id: &str, secret: &str) -> Self {
-        let encode = |text: &str| {
-            text.bytes()
-                .map(|b| {
-                    if b.is_ascii_alphanumeric() || b == b'_' {
-                        char::from(b).to_string()
-                    } else {
-                        format!("%{b:02X}")
-                    }
-                })
-                .collect::<String>()
-        };
-        self.basic_raw(format!("{}:{}", encode(id), encode(secret)).as_bytes())
+        self.basic_raw(format!("{}:{}", escape(id), escape(secret)).as_bytes())
     }
 
     pub(crate) fn basic_raw(self, pair: &[u8]) -> Self {
@@ -109,7 +99,7 @@ impl Send {
     }
 
     /// As if it came over something that has no address.
-    pub(crate) fn from_nowhere(mut self) -> Self {
+    pub(crate) fn without_address(mut self) -> Self {
         self.peer = None;
         self
     }
@@ -170,6 +160,19 @@ impl Answer {
         assert!(active || self.text() == r#"{"active":false}"#, "{}", self.text());
         active
     }
+}
+
+/// Form-encoded: every byte that is no letter, digit or underscore as an escape.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            escaped.push(char::from(byte));
+        } else {
+            write!(escaped, "%{byte:02X}").unwrap();
+        }
+    }
+    escaped
 }
 
 /// The header (0) or the claims (1) of a token.

@@ -40,7 +40,7 @@ fn one_method(stage: &Stage<'_>) -> Vec<Row> {
 fn basic(stage: &Stage<'_>) -> Vec<Row> {
     let (id, secret) = (stage.key.id.as_str(), stage.key.secret.as_str());
     let raw = |pair: String| stage.nobody(TOKEN, GRANT).basic_raw(pair.as_bytes());
-    let escaped: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let escaped = crate::support::escape(id).replace('_', "%5f");
     vec![
         row("RFC 6749 §2.3.1", "a password client is served by Basic", raw(format!("{id}:{secret}"))),
         row("RFC 6749 §2.3.1", "id and secret are form-encoded in Basic", raw(format!("{escaped}:{secret}"))),
