@@ -142,7 +142,6 @@ impl Report for Acted {
         let verb = match self.deed {
             Deed::Edited => "Edited",
             Deed::Blocked => "Blocked",
-            Deed::RevokedTokensOf => "The key works on: it can mint new ones.",
             Deed::Unblocked => "Unblocked",
             Deed::Deleted => "Deleted",
             Deed::RevokedTokensOf => "Revoked the tokens of",
