@@ -87,6 +87,9 @@ impl Failure {
         let error = match self {
             Self::Act(acts::Error::Store(error)) => error,
             Self::Installation(installation::Error::Store { source, .. }) => source,
+            Self::Installation(installation::Error::File(FileError::Io { .. })) => {
+                return Some("correct its permissions, or name a --data-dir that is yours");
+            }
             _ => return None,
         };
         Some(match error {
@@ -103,6 +106,9 @@ impl Failure {
             store::Error::Corrupt { .. } => "restore a backup",
             store::Error::Unavailable(Unavailable::Locked(_) | Unavailable::Slow) => {
                 "end whatever holds it, and run the command again"
+            }
+            store::Error::Unavailable(Unavailable::Other(_)) => {
+                "check that it is a database of Portcullis which you may read and write"
             }
             _ => return None,
         })
