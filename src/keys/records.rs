@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How long a load may take.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many records are remembered.
-const CAPACITY: u64 = 100_000;
+const CAPACITY: u64 = 10_000;
 
 /// Whether a remembered record will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

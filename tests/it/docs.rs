@@ -1,42 +1,8 @@
 //! The documentation does what it says: the README's lines run as pasted, the demonstration succeeds.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use serde_json::Value;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
-
-/// `portcullis serve` on a free port; ended with its owner.
-struct Serving {
-    child: Child,
-    url: String,
-}
-
-impl Serving {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(["serve", "--listen-public", "127.0.0.1:0"])
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!((&ready["ready"], &ready["admin"]), (&Value::Bool(true), &Value::Null), "{line}");
-        Self { child, url: ready["public"].as_str().unwrap().to_owned() }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
+use crate::support::{PROGRAM, Serving};
 
 /// The block of the README that says that a test runs it.
 fn pasted() -> String {

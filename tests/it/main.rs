@@ -4,5 +4,6 @@
 mod docs;
 mod domain;
 mod oauth;
+mod processes;
 mod store;
 mod support;

@@ -1,0 +1,53 @@
+//! The program itself, as a process: `serve`, and commands beside it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
+
+/// `portcullis serve` on a free port; ended with its owner.
+pub(crate) struct Serving {
+    child: Child,
+    folder: PathBuf,
+    pub(crate) url: String,
+}
+
+impl Serving {
+    /// Starts it in a folder, where `./portcullis-data` is its data directory.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(["serve", "--listen-public", "127.0.0.1:0"])
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&ready["ready"], &ready["admin"]), (&Value::Bool(true), &Value::Null), "{line}");
+        let url = ready["public"].as_str().unwrap().to_owned();
+        Self { child, folder: folder.to_owned(), url }
+    }
+
+    /// A command of the shell beside it, and what it answered.
+    pub(crate) fn shell(&self, arguments: &[&str]) -> Value {
+        let done = self.try_shell(arguments);
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).unwrap()
+    }
+
+    pub(crate) fn try_shell(&self, arguments: &[&str]) -> Output {
+        Command::new(PROGRAM).args(arguments).arg("--json").current_dir(&self.folder).output().unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
