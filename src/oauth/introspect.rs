@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use portcullis_guard::{Class, Place, Required, Unverified, VerifiedClaims, Whose};
+use portcullis_guard::{Class, Freshness, Place, Required, Unverified, VerifiedClaims, Whose};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
@@ -44,6 +44,9 @@ fn judge(
 ) -> Result<VerifiedClaims, TokenRefusal> {
     // Before all else: while the list is too old, not even "inactive" may be said of a token.
     let view = server.copy.view();
+    if view.gate().freshness == Freshness::Stale {
+        return Err(TokenRefusal::Stale);
+    }
     let verifier = server.verifier(&caller.record.project.id);
     let verified = verifier.check_signature(&Unverified::read(token)?)?;
     let serves = audiences_of(&caller.record, &server.issuer);

@@ -3,6 +3,7 @@
 
 mod docs;
 mod domain;
+mod gate;
 mod oauth;
 mod processes;
 mod store;

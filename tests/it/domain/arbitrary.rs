@@ -13,9 +13,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 
+pub(super) use crate::support::ISSUER;
+
 /// The moment around which keys end.
 pub(super) const NOW: i64 = 1_795_327_200_250;
-pub(super) const ISSUER: &str = "https://tokens.example.com";
 
 const SCOPES: [&str; 16] = [
     "a", "b", "c", "*", "a*", "ab", "a:b", "a:c", "a:b:c", "a:b:d", "b:x", "a:*", "a:b:*", "b:*", "c:*",

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +19,7 @@ use super::{Seeded, Tenant, TestClock};
 
 pub(crate) const ISSUER: &str = "https://tokens.example.com";
 
-type Wrap = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<dyn IssuedTokens>>;
+type Wrap<T> = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<T>>;
 
 /// A server in a folder of its own.
 pub(crate) struct App {
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<TestClock>,
     settings: Settings,
     folder: Arc<TempDir>,
+    nodes: AtomicU64,
     /// The shell's way in, beside the running server: what another process does.
     pub(crate) shell: Acts,
 }
@@ -35,7 +37,8 @@ pub(crate) struct App {
 #[derive(Default)]
 pub(crate) struct Build {
     environment: Vec<(&'static str, String)>,
-    issued: Option<Wrap>,
+    issued: Option<Wrap<dyn IssuedTokens>>,
+    store: Option<Wrap<dyn Store>>,
 }
 
 impl Build {
@@ -54,9 +57,17 @@ impl Build {
         self
     }
 
+    /// Something between the server and the database.
+    pub(crate) fn store(mut self, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + 'static) -> Self {
+        self.store = Some(Box::new(wrap));
+        self
+    }
+
     pub(crate) async fn start(self) -> App {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        self.start_in(folder, TestClock::shared(), 1).await
+        let app = self.start_in(folder, TestClock::shared(), 1).await;
+        app.follow().await;
+        app
     }
 
     async fn start_in(self, folder: Arc<TempDir>, clock: Arc<TestClock>, seed: u64) -> App {
@@ -69,7 +80,10 @@ impl Build {
         let settings = Settings::load(&Flags::default(), &Environment::from_iter(environment)).unwrap();
         let open = |seed| open(&settings, clock.clone(), seed);
         let (installation, shell) = (open(seed).await, open(seed + 1).await.acts(Actor::Local(0)));
-        let store = installation.store.clone();
+        let store = match self.store {
+            Some(wrap) => wrap(installation.store.clone()),
+            None => installation.store.clone(),
+        };
         let issued: Arc<dyn IssuedTokens> = match self.issued {
             Some(wrap) => wrap(store.clone()),
             None => store.clone(),
@@ -86,9 +100,8 @@ impl Build {
             client_address: settings.client_address.clone(),
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
-        server.sync.step().await.unwrap();
         let router = portcullis::http::router(server.clone());
-        App { server, router, clock, settings, folder, shell }
+        App { server, router, clock, settings, folder, nodes: AtomicU64::new(0), shell }
     }
 }
 
@@ -112,7 +125,15 @@ impl App {
 
     /// A second node on the same database and clock: what a restart sees too.
     pub(crate) async fn second_node(&self, build: Build) -> Self {
-        build.start_in(self.folder.clone(), self.clock.clone(), 100).await
+        let node = self.second_node_unread(build).await;
+        node.follow().await;
+        node
+    }
+
+    /// A second node that has not read the feed yet. The seeds of nodes differ.
+    pub(crate) async fn second_node_unread(&self, build: Build) -> Self {
+        let seed = 100 * (1 + self.nodes.fetch_add(1, Ordering::Relaxed));
+        build.start_in(self.folder.clone(), self.clock.clone(), seed).await
     }
 
     /// A new project.

@@ -4,13 +4,17 @@
 mod app;
 mod clock;
 mod entropy;
+mod latch;
 mod request;
 mod serving;
 mod tenant;
+mod through;
 
-pub(crate) use app::{App, Build};
+pub(crate) use app::{App, Build, ISSUER};
 pub(crate) use clock::TestClock;
 pub(crate) use entropy::Seeded;
+pub(crate) use latch::Latch;
 pub(crate) use request::{Answer, Send, escape, part};
 pub(crate) use serving::{PROGRAM, Serving};
 pub(crate) use tenant::{Key, Tenant};
+pub(crate) use through::Hand;

@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 use super::App;
 
 /// A request in the making.
+#[derive(Clone)]
 pub(crate) struct Send {
     router: Router,
     method: Method,

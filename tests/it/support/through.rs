@@ -1,0 +1,173 @@
+//! A database whose answers a test can hold up or spoil on their way to the server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use portcullis::domain::edit::{KeyChange, ProjectChange};
+use portcullis::domain::grant::MintRecord;
+use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
+use portcullis::store::{
+    AuditLog, Error, FeedLog, FeedRead, Founded, Founding, Heartbeat, Installation, IssuedToken,
+    IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, SealedKey, SealedRow, SigningKeys,
+    Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable,
+};
+
+use super::Latch;
+
+/// In front of a real database.
+pub(crate) struct Through {
+    store: Arc<dyn Store>,
+    hand: Arc<Hand>,
+}
+
+/// What the test holds.
+pub(crate) struct Hand {
+    /// Records that were read wait here on their way to whoever asked.
+    pub(crate) records: Arc<Latch>,
+    /// The feed cannot be read from its beginning.
+    pub(crate) no_beginning: AtomicBool,
+    /// The feed cannot be read at all.
+    pub(crate) no_feed: AtomicBool,
+}
+
+impl Hand {
+    pub(crate) fn new() -> Arc<Self> {
+        let (no_beginning, no_feed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { records: Latch::open(), no_beginning, no_feed })
+    }
+
+    pub(crate) fn wrap(self: &Arc<Self>) -> impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + use<> {
+        let hand = self.clone();
+        |store| Arc::new(Through { store, hand })
+    }
+}
+
+#[async_trait]
+impl Records for Through {
+    async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error> {
+        let read = self.store.mint_record(by).await;
+        self.hand.records.pass().await;
+        read
+    }
+}
+
+#[async_trait]
+impl FeedLog for Through {
+    async fn has_changed(&self) -> Result<bool, Error> {
+        self.store.has_changed().await
+    }
+
+    async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
+        let spoilt = self.hand.no_feed.load(Ordering::SeqCst)
+            || since == Position::START && self.hand.no_beginning.load(Ordering::SeqCst);
+        if spoilt { Err(Unavailable::Slow.into()) } else { self.store.feed_since(since).await }
+    }
+
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
+        self.store.heartbeat(heartbeat).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
+        self.store.nodes().await
+    }
+
+    async fn revoke_token(&self, revocation: &TokenRevocation) -> Result<Position, Error> {
+        self.store.revoke_token(revocation).await
+    }
+
+    async fn forget(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
+        self.store.forget(now, limit).await
+    }
+}
+
+#[async_trait]
+impl Installation for Through {
+    async fn installation(&self) -> Result<Option<Founded>, Error> {
+        self.store.installation().await
+    }
+
+    async fn found(&self, founding: &Founding) -> Result<Position, Error> {
+        self.store.found(founding).await
+    }
+
+    async fn data_keys(&self) -> Result<Vec<SealedKey>, Error> {
+        self.store.data_keys().await
+    }
+
+    async fn change_issuer(&self, issuer: &str) -> Result<(), Error> {
+        self.store.change_issuer(issuer).await
+    }
+}
+
+#[async_trait]
+impl Projects for Through {
+    async fn create_project(&self, project: &NewProject) -> Result<Position, Error> {
+        self.store.create_project(project).await
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
+        self.store.project(id).await
+    }
+
+    async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
+        self.store.projects(after, limit).await
+    }
+
+    async fn catalogue(&self, project: &ProjectId) -> Result<Catalogue, Error> {
+        self.store.catalogue(project).await
+    }
+
+    async fn audiences(&self, project: &ProjectId) -> Result<Vec<Audience>, Error> {
+        self.store.audiences(project).await
+    }
+
+    async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error> {
+        self.store.change_project(change).await
+    }
+}
+
+#[async_trait]
+impl Keys for Through {
+    async fn create_key(&self, key: &NewKey) -> Result<Position, Error> {
+        self.store.create_key(key).await
+    }
+
+    async fn keys(
+        &self,
+        project: &ProjectId,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, Error> {
+        self.store.keys(project, after, limit).await
+    }
+
+    async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
+        self.store.change_key(change).await
+    }
+}
+
+#[async_trait]
+impl IssuedTokens for Through {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+        self.store.record(tokens).await
+    }
+
+    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
+        self.store.issued(key, limit).await
+    }
+}
+
+#[async_trait]
+impl SigningKeys for Through {
+    async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, Error> {
+        self.store.signing_keys().await
+    }
+}
+
+#[async_trait]
+impl AuditLog for Through {
+    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
+        self.store.audit(after, limit).await
+    }
+}
