@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Environment, Flags, Settings};
-use crate::telemetry;
+use crate::{signing, telemetry};
 
 use failure::Failure;
 use output::Output;
@@ -75,6 +75,7 @@ enum Command {
 /// Runs the command that this process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
+    signing::install_provider();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return failure::usage(&error),

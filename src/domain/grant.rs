@@ -11,6 +11,7 @@ use portcullis_guard::{
     Audience, Audiences, Claims, Position, ProjectId, Scope, ScopeSet, Timestamp, TokenId,
 };
 
+use super::algorithm::SigningAlgorithm;
 use super::api_key::{ApiKey, KeyState, Lifetime};
 use super::catalogue::Catalogue;
 use super::project::Project;
@@ -65,6 +66,8 @@ pub struct Grant {
     pub scope: ScopeSet,
     /// How long the token lives.
     pub lifetime: Lifetime,
+    /// How it is to be signed.
+    pub algorithm: SigningAlgorithm,
 }
 
 /// Why nothing is granted.
@@ -139,7 +142,7 @@ pub fn decide(
         act: None,
         cnf: None,
     };
-    Ok(Grant { claims, scope, lifetime })
+    Ok(Grant { claims, scope, lifetime, algorithm: record.project.algorithm })
 }
 
 /// Whether an authenticated key may be used at all, now and from there. This holds wherever a key

@@ -4,6 +4,7 @@
 //! Nothing here waits, reads a clock, draws randomness or knows of HTTP or SQL; a test enforces it.
 //! The vocabulary that tokens need comes from the guard and is re-exported.
 
+pub mod algorithm;
 pub mod api_key;
 pub mod audit;
 pub mod base62;
@@ -16,6 +17,7 @@ pub mod reason;
 pub mod secret;
 pub mod signing_key;
 
+pub use algorithm::SigningAlgorithm;
 pub use api_key::{ApiKey, KeyDetails, KeyState, Lifetime};
 pub use catalogue::{Catalogue, CatalogueScope};
 pub use feed::{Changed, Ends, FeedDraft, FeedEntry, Tag};

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use portcullis_guard::{Position, ProjectId, Timestamp};
 use serde::Serialize;
 
+use super::algorithm::SigningAlgorithm;
+
 /// A tenant: owns API keys, a scope catalogue, audiences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Project {
@@ -15,6 +17,8 @@ pub struct Project {
     pub kind: ProjectKind,
     /// What people call it.
     pub name: String,
+    /// How its tokens are signed.
+    pub algorithm: SigningAlgorithm,
     /// When it was made.
     pub created_at: Timestamp,
     /// The position of its last feed entry.

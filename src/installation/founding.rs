@@ -14,7 +14,8 @@ use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::feed::{Changed, FeedDraft, Tag};
 use crate::domain::signing_key::SigningKeyTimes;
 use crate::domain::{
-    ApiKey, KeyDetails, KeyState, Position, Project, ProjectId, ProjectKind, Secret, Timestamp,
+    ApiKey, KeyDetails, KeyState, Position, Project, ProjectId, ProjectKind, Secret, SigningAlgorithm,
+    Timestamp,
 };
 use crate::signing::{DataKeys, MasterKey, generate};
 use crate::store::{Founding, Installation as _, NewKey};
@@ -47,7 +48,7 @@ pub(super) async fn found(
     };
     let (data_keys, sealed) = DataKeys::generate(&master, at, entropy);
     let times = SigningKeyTimes { announced_at: at, signs_from: at, retires_at: None, gone_at: None };
-    let signing_key = generate(times, &data_keys.signing, entropy)?;
+    let signing_key = generate(SigningAlgorithm::default(), times, &data_keys.signing, entropy);
     let (key, secret) = admin_key(at, surroundings);
     let admin = AdminKey { key, secret, path: files.admin_key_path() };
     files.write(&admin.path, &admin.to_json(&issuer))?;
@@ -87,6 +88,7 @@ fn administration(at: Timestamp) -> Project {
         id: ProjectId::administration(),
         kind: ProjectKind::Live,
         name: "Administrators".to_owned(),
+        algorithm: SigningAlgorithm::default(),
         created_at: at,
         changed: Position::START,
     }

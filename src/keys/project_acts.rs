@@ -7,7 +7,9 @@ use crate::domain::api_key::check_name;
 use crate::domain::audit::Act;
 use crate::domain::edit::{ProjectChange, ProjectEdit};
 use crate::domain::feed::{Changed, FeedDraft};
-use crate::domain::{Audience, CatalogueScope, Position, Project, ProjectId, ProjectKind, Scope, base62};
+use crate::domain::{
+    Audience, CatalogueScope, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm, base62,
+};
 use crate::store::{Error as StoreError, NewProject};
 
 impl Acts {
@@ -20,8 +22,14 @@ impl Acts {
         let id = format!("prj_{}", base62::encode::<16>(&self.entropy.bytes::<16>()));
         let id: ProjectId = id.parse().expect("base62 and an underscore are a well-formed project id");
         let at = self.clock.now();
-        let mut project =
-            Project { id, kind, name: name.to_owned(), created_at: at, changed: Position::START };
+        let mut project = Project {
+            id,
+            kind,
+            name: name.to_owned(),
+            algorithm: SigningAlgorithm::default(),
+            created_at: at,
+            changed: Position::START,
+        };
         let feed = FeedDraft::changed(Changed::Project { project: project.id.clone() }, self.tag());
         let detail = json!({ "name": name, "kind": kind });
         let audit = self.audit(Act::CreateProject, Some(&project.id), project.id.as_str(), detail);

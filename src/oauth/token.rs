@@ -51,11 +51,11 @@ pub(super) async fn token(State(server): State<Arc<Server>>, request: TokenReque
 /// A token that our own list already kills is not worth its signature.
 fn sign_unless_killed(server: &Server, grant: &Grant) -> Result<Option<String>, Error> {
     let now = server.clock.now();
-    let kid = server.keyring.signs_now(now)?;
+    let kid = server.keyring.signs_now(grant.algorithm, now)?;
     if server.copy.list().check(&kid, &grant.claims).is_err() {
         return Ok(None);
     }
-    let signed = server.keyring.sign(&grant.claims, now)?;
+    let signed = server.keyring.sign(&grant.claims, grant.algorithm, now)?;
     if signed.token.len() > MAX_TOKEN_BYTES {
         let most = format!("the token would be longer than {MAX_TOKEN_BYTES} bytes; ask for less scope");
         return Err(Error::InvalidScope(most));

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{EncodingKey, Header};
 use portcullis_guard::KeySet;
 
+use super::pair::Pair;
+use super::provider;
 use super::sealing::SealingKey;
 use crate::domain::signing_key::SigningKeyTimes;
-use crate::domain::{Claims, SigningKeyId, Timestamp};
+use crate::domain::{Claims, SigningAlgorithm, SigningKeyId, Timestamp};
 use crate::entropy::Entropy;
 use crate::store::StoredSigningKey;
 
@@ -36,8 +37,10 @@ pub struct Ring {
 
 struct SigningKey {
     kid: SigningKeyId,
-    algorithm: Algorithm,
+    algorithm: SigningAlgorithm,
+    /// By this jsonwebtoken finds the parsed pair.
     private: EncodingKey,
+    pair: Arc<Pair>,
     jwk: Jwk,
     times: SigningKeyTimes,
 }
@@ -65,10 +68,12 @@ impl Ring {
         Ok(Self { keys, public })
     }
 
-    /// The key that signs now: the one that began last.
-    fn signer(&self, now: Timestamp) -> Result<&SigningKey, Error> {
+    /// The key that signs now: of this algorithm, if one of it is in the state to, and the one
+    /// that began last.
+    fn signer(&self, wanted: SigningAlgorithm, now: Timestamp) -> Result<&SigningKey, Error> {
         let signing = self.keys.iter().filter(|key| key.times.state(now).is_signing());
-        signing.max_by_key(|key| key.times.signs_from).ok_or(Error::NoneSigns)
+        let chosen = signing.max_by_key(|key| (key.algorithm == wanted, key.times.signs_from));
+        chosen.ok_or(Error::NoneSigns)
     }
 }
 
@@ -76,15 +81,20 @@ impl SigningKey {
     fn open(stored: &StoredSigningKey, sealing: &SealingKey) -> Result<Self, Error> {
         let damaged = || Error::Damaged(stored.kid.clone());
         let pkcs8 = sealing.open(stored.kid.as_str(), &stored.sealed).map_err(|_| damaged())?;
-        let (algorithm, private) = match stored.algorithm.as_str() {
-            "ES256" => (Algorithm::ES256, EncodingKey::from_ec_der(&pkcs8)),
-            _ => return Err(damaged()),
-        };
-        let jwk = public_jwk(&private, algorithm).ok_or_else(damaged)?;
+        let pair = Pair::open(stored.algorithm, &pkcs8).ok_or_else(damaged)?;
+        let (private, jwk) = (pair.encoding_key(&pkcs8), pair.public());
         if jwk.common.key_id.as_deref() != Some(stored.kid.as_str()) {
             return Err(damaged());
         }
-        Ok(Self { kid: stored.kid.clone(), algorithm, private, jwk, times: stored.times })
+        let pair = provider::keep(&pkcs8, pair);
+        Ok(Self {
+            kid: stored.kid.clone(),
+            algorithm: stored.algorithm,
+            private,
+            pair,
+            jwk,
+            times: stored.times,
+        })
     }
 }
 
@@ -128,22 +138,27 @@ impl Keyring {
         JwkSet { keys: published.map(|key| key.jwk.clone()).collect() }
     }
 
-    /// The id of the key that signs now.
+    /// The id of the key that signs now, of this algorithm if there is one.
     ///
     /// # Errors
     /// [`Error::NoneSigns`].
-    pub fn signs_now(&self, now: Timestamp) -> Result<SigningKeyId, Error> {
-        self.ring().signer(now).map(|key| key.kid.clone())
+    pub fn signs_now(&self, wanted: SigningAlgorithm, now: Timestamp) -> Result<SigningKeyId, Error> {
+        self.ring().signer(wanted, now).map(|key| key.kid.clone())
     }
 
     /// Signs an access token (RFC 9068 §2.1).
     ///
     /// # Errors
     /// [`Error::NoneSigns`] and [`Error::Crypto`].
-    pub fn sign(&self, claims: &Claims, now: Timestamp) -> Result<SignedToken, Error> {
+    pub fn sign(
+        &self,
+        claims: &Claims,
+        wanted: SigningAlgorithm,
+        now: Timestamp,
+    ) -> Result<SignedToken, Error> {
         let ring = self.ring();
-        let key = ring.signer(now)?;
-        let mut header = Header::new(key.algorithm);
+        let key = ring.signer(wanted, now)?;
+        let mut header = Header::new(key.pair.algorithm());
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(key.kid.to_string());
         let token = jsonwebtoken::encode(&header, claims, &key.private).map_err(Error::Crypto)?;
@@ -151,41 +166,24 @@ impl Keyring {
     }
 }
 
-/// Makes a new ES256 signing key, sealed; its id is its thumbprint (RFC 7638).
-///
-/// # Errors
-/// [`Error::Crypto`].
+/// Makes a new signing key, sealed; its id is its thumbprint (RFC 7638).
 ///
 /// # Panics
 /// If the operating system gives no randomness.
+#[must_use]
 pub fn generate(
+    algorithm: SigningAlgorithm,
     times: SigningKeyTimes,
     sealing: &SealingKey,
     entropy: &dyn Entropy,
-) -> Result<StoredSigningKey, Error> {
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-        .expect("an operating system that gives no randomness cannot run a token server");
-    let pkcs8 = pair.to_pkcs8v1().expect("a fresh key pair can be written out");
-    let private = EncodingKey::from_ec_der(pkcs8.as_ref());
-    let jwk = public_jwk(&private, Algorithm::ES256).expect("a fresh key pair has a public half");
+) -> StoredSigningKey {
+    let (pair, pkcs8) = Pair::generate(algorithm);
+    let jwk = pair.public();
     let kid: SigningKeyId =
         jwk.common.key_id.as_deref().and_then(|kid| kid.parse().ok()).expect("a thumbprint is base64url");
     let public = serde_json::to_string(&jwk).expect("a JWK is JSON");
-    let sealed = sealing.seal(kid.as_str(), pkcs8.as_ref(), entropy);
-    Ok(StoredSigningKey { kid, algorithm: "ES256".to_owned(), sealed, public, times })
-}
-
-/// The public half with `kid`, `use` and `alg`.
-fn public_jwk(private: &EncodingKey, algorithm: Algorithm) -> Option<Jwk> {
-    let mut jwk = Jwk::from_encoding_key(private, algorithm).ok()?;
-    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256).ok()?);
-    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-    jwk.common.key_algorithm = Some(match algorithm {
-        Algorithm::ES256 => KeyAlgorithm::ES256,
-        Algorithm::EdDSA => KeyAlgorithm::EdDSA,
-        _ => KeyAlgorithm::RS256,
-    });
-    Some(jwk)
+    let sealed = sealing.seal(kid.as_str(), &pkcs8, entropy);
+    StoredSigningKey { kid, algorithm, sealed, public, times }
 }
 
 #[cfg(test)]
@@ -195,19 +193,36 @@ mod tests {
     use crate::signing::{DataKeys, MasterKey};
 
     #[test]
-    fn a_stored_signing_key_opens_and_publishes_no_private_member() {
+    fn a_stored_signing_key_of_each_algorithm_opens_signs_and_publishes_no_private_member() {
+        provider::install();
         let start = Timestamp::from_secs(0);
         let (data_keys, _) = DataKeys::generate(&MasterKey::generate(&SystemEntropy), start, &SystemEntropy);
         let times =
             SigningKeyTimes { announced_at: start, signs_from: start, retires_at: None, gone_at: None };
-        let stored = generate(times, &data_keys.signing, &SystemEntropy).unwrap();
-        let keyring = Keyring::new(Ring::open(std::slice::from_ref(&stored), &data_keys.signing).unwrap());
-        assert_eq!(keyring.signs_now(start).unwrap(), stored.kid);
-        let published = serde_json::to_value(keyring.jwks(start)).unwrap();
-        let members: Vec<&str> =
-            published["keys"][0].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
-        let moved = StoredSigningKey { kid: "another".parse().unwrap(), ..stored };
-        assert!(matches!(Ring::open(&[moved], &data_keys.signing), Err(Error::Damaged(_))));
+        let public: [&[&str]; 3] = [
+            &["alg", "crv", "kid", "kty", "use", "x", "y"],
+            &["alg", "crv", "kid", "kty", "use", "x"],
+            &["alg", "e", "kid", "kty", "n", "use"],
+        ];
+        for (algorithm, public) in SigningAlgorithm::ALL.into_iter().zip(public) {
+            let stored = generate(algorithm, times, &data_keys.signing, &SystemEntropy);
+            let ring = Ring::open(std::slice::from_ref(&stored), &data_keys.signing).unwrap();
+            let keyring = Keyring::new(ring);
+            assert_eq!(keyring.signs_now(algorithm, start).unwrap(), stored.kid);
+            let published = serde_json::to_value(keyring.jwks(start)).unwrap();
+            let ring = keyring.ring();
+            let signature =
+                jsonwebtoken::crypto::sign(b"message", &ring.keys[0].private, ring.keys[0].pair.algorithm());
+            let key = jsonwebtoken::DecodingKey::from_jwk(&ring.keys[0].jwk).unwrap();
+            let fits = |message| {
+                let algorithm = ring.keys[0].pair.algorithm();
+                jsonwebtoken::crypto::verify(signature.as_ref().unwrap(), message, &key, algorithm).unwrap()
+            };
+            assert!(fits(b"message") && !fits(b"another"), "{algorithm}");
+            let members: Vec<&String> = published["keys"][0].as_object().unwrap().keys().collect();
+            assert_eq!(members, public, "{algorithm}");
+            let moved = StoredSigningKey { kid: "another".parse().unwrap(), ..stored };
+            assert!(matches!(Ring::open(&[moved], &data_keys.signing), Err(Error::Damaged(_))));
+        }
     }
 }

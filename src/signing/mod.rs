@@ -3,7 +3,10 @@
 //! Not here: who may have a token signed (`domain::grant`), and when keys change (rotation).
 
 mod keyring;
+mod pair;
+mod provider;
 mod sealing;
 
 pub use keyring::{Error, Keyring, Ring, SignedToken, generate};
+pub use provider::install as install_provider;
 pub use sealing::{Damaged, DataKeys, MasterKey, SealingKey, WrongMasterKey};

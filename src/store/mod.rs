@@ -19,8 +19,8 @@ use crate::domain::feed::{FeedDraft, Published, Tag};
 use crate::domain::grant::MintRecord;
 use crate::domain::signing_key::SigningKeyTimes;
 use crate::domain::{
-    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, ScopeSet, SecretDigest, SigningKeyId,
-    Timestamp, TokenId,
+    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, ScopeSet, SecretDigest,
+    SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
 };
 
 pub use error::{Error, Unavailable};
@@ -315,8 +315,8 @@ pub trait SigningKeys: Send + Sync {
 pub struct StoredSigningKey {
     /// Its id.
     pub kid: SigningKeyId,
-    /// Its algorithm, as in `alg`.
-    pub algorithm: String,
+    /// Its algorithm.
+    pub algorithm: SigningAlgorithm,
     /// The private half (PKCS#8), sealed.
     pub sealed: Vec<u8>,
     /// The public half, a JWK as JSON.

@@ -55,15 +55,16 @@ impl TryFrom<SigningKeyRow> for StoredSigningKey {
     type Error = Error;
 
     fn try_from(row: SigningKeyRow) -> Result<Self, Error> {
+        let place = Place::of("signing_keys", &row.kid);
         Ok(Self {
-            kid: Place::of("signing_keys", &row.kid).parse("kid", &row.kid)?,
+            kid: place.parse("kid", &row.kid)?,
             times: SigningKeyTimes {
                 announced_at: Timestamp::from_millis(row.announced_at),
                 signs_from: Timestamp::from_millis(row.signs_from),
                 retires_at: row.retires_at.map(Timestamp::from_millis),
                 gone_at: row.gone_at.map(Timestamp::from_millis),
             },
-            algorithm: row.algorithm,
+            algorithm: place.parse("algorithm", &row.algorithm)?,
             sealed: row.sealed,
             public: row.public,
         })

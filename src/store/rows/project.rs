@@ -14,6 +14,7 @@ pub(in crate::store) struct ProjectRow {
     id: String,
     kind: String,
     name: String,
+    algorithm: String,
     created_at: i64,
     changed: i64,
 }
@@ -26,6 +27,7 @@ impl TryFrom<ProjectRow> for Project {
         Ok(Self {
             id: place.parse("id", &row.id)?,
             kind: place.parse("kind", &row.kind)?,
+            algorithm: place.parse("algorithm", &row.algorithm)?,
             created_at: Timestamp::from_millis(row.created_at),
             changed: place.position("changed", row.changed)?,
             name: row.name,

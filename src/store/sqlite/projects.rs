@@ -29,7 +29,7 @@ impl Projects for SqliteStore {
 
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, kind, name, algorithm, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.map_or("", ProjectId::as_str))
         .bind(limit)
@@ -63,7 +63,7 @@ pub(super) async fn project(
     id: &ProjectId,
 ) -> Result<Option<Project>, Error> {
     let row: Option<ProjectRow> =
-        sqlx::query_as("SELECT id, kind, name, created_at, changed FROM projects WHERE id = $1")
+        sqlx::query_as("SELECT id, kind, name, algorithm, created_at, changed FROM projects WHERE id = $1")
             .bind(id.as_str())
             .fetch_optional(connection)
             .await?;
@@ -99,13 +99,16 @@ pub(super) async fn audiences(
 
 /// Writes the row; its `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut SqliteConnection, project: &Project) -> Result<(), Error> {
-    sqlx::query("INSERT INTO projects (id, kind, name, created_at, changed) VALUES ($1, $2, $3, $4, 0)")
-        .bind(project.id.as_str())
-        .bind(project.kind.as_str())
-        .bind(&project.name)
-        .bind(project.created_at.millis())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO projects (id, kind, name, algorithm, created_at, changed) VALUES ($1, $2, $3, $4, $5, 0)",
+    )
+    .bind(project.id.as_str())
+    .bind(project.kind.as_str())
+    .bind(&project.name)
+    .bind(project.algorithm.as_str())
+    .bind(project.created_at.millis())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn insert(connection: &mut SqliteConnection, key: &StoredSignin
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(key.kid.as_str())
-    .bind(&key.algorithm)
+    .bind(key.algorithm.as_str())
     .bind(&key.sealed)
     .bind(&key.public)
     .bind(key.times.announced_at.millis())

@@ -198,6 +198,7 @@ pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Ve
             id: project,
             kind: ProjectKind::Live,
             name: "project".to_owned(),
+            algorithm: portcullis::domain::SigningAlgorithm::default(),
             created_at: at,
             changed: Position::new(2),
         },

@@ -9,7 +9,7 @@ use portcullis::domain::grant::MintRecord;
 use portcullis::domain::signing_key::SigningKeyTimes;
 use portcullis::domain::{
     ApiKey, Catalogue, CatalogueScope, Changed, FeedDraft, KeyDetails, KeyId, KeyState, Lifetime, Position,
-    Project, ProjectId, ProjectKind, SecretDigest, Tag, Target, Timestamp, TokenId,
+    Project, ProjectId, ProjectKind, SecretDigest, SigningAlgorithm, Tag, Target, Timestamp, TokenId,
 };
 use portcullis::store::{
     Founding, IssuedToken, NewKey, NewProject, SealedKey, StoredSigningKey, TokenRevocation,
@@ -72,7 +72,14 @@ pub(crate) fn audit(act: Act, project: &ProjectId, target: &str) -> AuditDraft {
 
 pub(crate) fn project(id: ProjectId) -> Project {
     let kind = ProjectKind::Live;
-    Project { id, kind, name: "Shop".into(), created_at: NOW, changed: Position::START }
+    Project {
+        id,
+        kind,
+        name: "Shop".into(),
+        algorithm: SigningAlgorithm::default(),
+        created_at: NOW,
+        changed: Position::START,
+    }
 }
 
 pub(crate) fn new_project(id: ProjectId) -> NewProject {
@@ -127,7 +134,7 @@ pub(crate) fn founding() -> Founding {
         key,
         signing_key: StoredSigningKey {
             kid: "kid-1".parse().unwrap(),
-            algorithm: "ES256".into(),
+            algorithm: SigningAlgorithm::default(),
             sealed: vec![1, 2, 3],
             public: r#"{"kty":"EC"}"#.into(),
             times: SigningKeyTimes {
