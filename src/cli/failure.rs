@@ -148,8 +148,9 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == OsStr::new("--json"));
     if json && error.use_stderr() {
         let text = error.render().to_string();
-        let text = text.split("\n\nFor more information").next().unwrap_or(&text);
-        let message = text.strip_prefix("error: ").unwrap_or(text).trim_end();
+        // What follows tells people how to ask for help.
+        let end = ["\n\nUsage: ", "\n\nFor more information"].iter().find_map(|part| text.find(part));
+        let message = text[..end.unwrap_or(text.len())].trim_start_matches("error: ").trim_end();
         return Output::new(true).fail(&Failure::Usage(message.to_owned()));
     }
     // Nobody is left to be told if this fails.

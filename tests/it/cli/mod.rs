@@ -1,0 +1,15 @@
+//! The commands: the real binary in a folder of the test's own.
+
+mod audit;
+mod database;
+mod failures;
+mod home;
+mod init;
+mod keys;
+mod nodes;
+mod projects;
+mod redact;
+mod terminal;
+
+use home::{Home, Ran};
+use redact::{redacted, shape};

@@ -1,0 +1,167 @@
+use insta::{assert_json_snapshot, assert_snapshot};
+use serde_json::{Value, json};
+
+use super::{Home, redacted, shape};
+
+#[test]
+fn a_project_is_created_listed_and_shown() {
+    let home = Home::founded();
+
+    let created = home.done(&["project", "create", "Café Shop"]);
+
+    assert_snapshot!(redacted(&created), @r"
+    project           [project]
+    name              Café Shop
+    kind              live
+    created           [time]
+    default audience  http://127.0.0.1:8080/projects/[project]
+    audiences         none but the default
+    ");
+    assert_snapshot!(redacted(&home.done(&["project", "list"])), @r"
+    PROJECT               NAME            KIND  CREATED
+    portcullis            Administrators  live  [time]
+    [project]  Café Shop       live  [time]
+    ");
+    let listed = home.json(&["project", "list"]);
+    assert_json_snapshot!(shape(&listed), @r#"
+    {
+      "items": [
+        {
+          "created_at": "[at]",
+          "kind": "live",
+          "name": "Administrators",
+          "position": 1,
+          "project": "portcullis"
+        },
+        {
+          "created_at": "[at]",
+          "kind": "live",
+          "name": "Café Shop",
+          "position": 2,
+          "project": "[project]"
+        }
+      ],
+      "next": null
+    }
+    "#);
+    let id = listed["items"][1]["project"].as_str().unwrap();
+    assert_eq!(home.done(&["project", "show", id]), created);
+    assert_json_snapshot!(shape(&home.json(&["project", "show", id])), @r#"
+    {
+      "audiences": [],
+      "created_at": "[at]",
+      "default_audience": "http://127.0.0.1:8080/projects/[project]",
+      "kind": "live",
+      "name": "Café Shop",
+      "position": 2,
+      "project": "[project]"
+    }
+    "#);
+}
+
+#[test]
+fn a_sandbox_says_test_in_its_keys() {
+    let home = Home::founded();
+    let project = home.json(&["project", "create", "Trial", "--sandbox"]);
+    assert_eq!(project["kind"], "sandbox");
+    let id = project["project"].as_str().unwrap();
+
+    let ran = home.run(&["key", "create", "--project", id, "--name", "k", "--json"]);
+
+    let key: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(key["key_id"].as_str().unwrap().starts_with("pk_test_"));
+    assert!(key["secret"].as_str().unwrap().starts_with("psk_test_"));
+}
+
+#[test]
+fn lists_come_in_parts_that_name_the_next() {
+    let home = Home::founded();
+    let mut made: Vec<_> = ["a", "b", "c"].map(|name| home.project(name)).into();
+    made.push("portcullis".to_owned());
+    made.sort();
+
+    let mut seen = Vec::new();
+    let mut arguments = vec!["project".to_owned(), "list".into(), "--limit".into(), "3".into()];
+    loop {
+        let page = home.json(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let items = page["items"].as_array().unwrap();
+        seen.extend(items.iter().map(|item| item["project"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        assert_eq!(items.len(), 3);
+        assert_eq!(Some(next), seen.last().map(String::as_str));
+        arguments.extend(["--after".to_owned(), next.to_owned()]);
+    }
+
+    assert_eq!(seen, made);
+    let first = home.done(&["project", "list", "--limit", "1"]);
+    assert!(first.ends_with(&format!("\nThere is more: --after {}\n", made[0])), "{first}");
+}
+
+#[test]
+fn audiences_are_added_listed_and_removed() {
+    let home = Home::founded();
+    let project = home.project("Shop");
+    let of_project = ["--project", &project];
+    let run = |arguments: &[&str]| home.done(&[&["audience"], arguments, &of_project].concat());
+    assert_eq!(run(&["list"]), "The project has no audiences but its default.\n");
+
+    let added = run(&["add", "https://api.example.com"]);
+
+    assert_eq!(added, "Added audience https://api.example.com.\nThe project's outstanding tokens live on.\n");
+    assert_eq!(run(&["list"]), "AUDIENCE\nhttps://api.example.com\n");
+    let listed = home.json(&["audience", "list", "--project", &project]);
+    assert_eq!(listed, json!({ "items": [{ "audience": "https://api.example.com" }], "next": null }));
+    assert_eq!(home.json(&["project", "show", &project])["audiences"], json!(["https://api.example.com"]));
+    let removed = home.json(&["audience", "remove", "https://api.example.com", "--project", &project]);
+    assert_eq!(
+        removed,
+        json!({
+            "project": project,
+            "audience": "https://api.example.com",
+            "position": 4,
+            "tokens_revoked": true,
+        })
+    );
+    assert_eq!(run(&["list"]), "The project has no audiences but its default.\n");
+}
+
+#[test]
+fn a_scope_keeps_what_is_not_given() {
+    let home = Home::founded();
+    let project = home.project("Shop");
+    let run = |arguments: &[&str]| home.json(&[&["scope"], arguments, &["--project", &project]].concat());
+    let api = || run(&["list"])["items"][0].clone();
+
+    run(&["set", "api", "--include", "orders:read,orders:write", "--include", "a b", "--description", "All"]);
+    let includes = json!(["a", "b", "orders:read", "orders:write"]);
+    assert_eq!(api(), json!({ "scope": "api", "description": "All", "includes": includes }));
+
+    assert_eq!(run(&["set", "api", "--description", "Everything"])["tokens_revoked"], false);
+    assert_eq!(api(), json!({ "scope": "api", "description": "Everything", "includes": includes }));
+
+    assert_eq!(run(&["set", "api", "--include", "a", "--include", "a"])["tokens_revoked"], true);
+    assert_eq!(api(), json!({ "scope": "api", "description": "Everything", "includes": ["a"] }));
+
+    assert_eq!(run(&["set", "api", "--no-includes"])["tokens_revoked"], true);
+    assert_eq!(api()["includes"], json!([]));
+}
+
+#[test]
+fn scopes_are_listed_for_people_and_removed() {
+    let home = Home::founded();
+    let project = home.project("Shop");
+    let run = |arguments: &[&str]| home.done(&[&["scope"], arguments, &["--project", &project]].concat());
+    assert_eq!(run(&["list"]), "The project's catalogue is empty.\n");
+
+    let set = run(&["set", "api", "--include", "orders:read", "--description", "All"]);
+    run(&["set", "orders:read"]);
+
+    assert_eq!(set, "Set scope api.\nThe project's outstanding tokens live on.\n");
+    assert_snapshot!(run(&["list"]), @r"
+    SCOPE        INCLUDES     DESCRIPTION
+    api          orders:read  All
+    orders:read  -
+    ");
+    let removed = run(&["remove", "api"]);
+    assert_eq!(removed, "Removed scope api.\nThe project's outstanding tokens are revoked.\n");
+}
