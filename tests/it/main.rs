@@ -4,6 +4,7 @@
 mod docs;
 mod domain;
 mod gate;
+mod http;
 mod oauth;
 mod processes;
 mod store;
