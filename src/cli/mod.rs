@@ -23,7 +23,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Environment, Flags, Settings};
-use crate::{signing, telemetry};
+use crate::signing;
+use crate::telemetry;
 
 use failure::Failure;
 use output::Output;

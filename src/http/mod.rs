@@ -20,11 +20,31 @@ use crate::web::Server;
 
 pub use serve::{Listener, Running};
 
-/// How long a request may take, its body included.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long clients may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the head of a request; also how long a connection may be idle.
+    pub head: Duration,
+    /// For a request as a whole, its body and our answer included.
+    pub request: Duration,
+    /// For requests under way once the server stops.
+    pub grace: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        Self { head: secs(10), request: secs(15), grace: secs(10) }
+    }
+}
 
 /// All that the public listener answers.
 pub fn router(server: Arc<Server>) -> Router {
+    router_for(server, Patience::default())
+}
+
+/// [`router`], with another patience than usual.
+fn router_for(server: Arc<Server>, patience: Patience) -> Router {
     oauth::routes(&server.issuer)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -39,7 +59,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             plain(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed")
         }))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, patience.request))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),

@@ -10,15 +10,11 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 
-use super::router;
+use super::{Patience, router_for};
 use crate::web::Server;
 
 /// How often the database is looked at for changes.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long requests under way may take once the server stops.
-const GRACE: Duration = Duration::from_secs(10);
-/// How long a client may take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
@@ -53,6 +49,7 @@ pub struct Running {
     serving: JoinHandle<io::Result<()>>,
     following: JoinHandle<()>,
     writer: JoinHandle<()>,
+    grace: Duration,
 }
 
 impl Running {
@@ -61,25 +58,39 @@ impl Running {
     /// # Errors
     /// What the operating system says.
     pub fn start(listener: Listener, server: Arc<Server>, writer: JoinHandle<()>) -> io::Result<Self> {
+        Self::start_with(listener, server, writer, Patience::default())
+    }
+
+    /// [`Running::start`], with another patience than usual.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn start_with(
+        listener: Listener,
+        server: Arc<Server>,
+        writer: JoinHandle<()>,
+        patience: Patience,
+    ) -> io::Result<Self> {
         let handle = Handle::new();
         let following = tokio::spawn(follow(server.clone()));
-        let app = router(server).into_make_service_with_connect_info::<SocketAddr>();
-        let mut listening = axum_server::from_tcp(listener.0)?.handle(handle.clone());
-        let http = listening.http_builder();
-        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
-        http.http2().timer(TokioTimer::new()).max_header_list_size(64 * 1024);
+        let app = router_for(server, patience).into_make_service_with_connect_info::<SocketAddr>();
+        // HTTP/1 alone: who may speak either is first listened to without any time limit, and
+        // without TLS nobody speaks HTTP/2.
+        let mut listening = axum_server::from_tcp(listener.0)?.http1_only().handle(handle.clone());
+        let mut http = listening.http_builder().http1();
+        http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(MAX_HEAD_BYTES);
         let serving = tokio::spawn(listening.serve(app));
-        Ok(Self { handle, serving, following, writer })
+        Ok(Self { handle, serving, following, writer, grace: patience.grace })
     }
 
     /// Stops: accepts nobody any more, finishes what is under way, flushes the issuance log.
     pub async fn stop(self) {
-        self.handle.graceful_shutdown(Some(GRACE));
+        self.handle.graceful_shutdown(Some(self.grace));
         let _ = self.serving.await;
         self.following.abort();
         let _ = self.following.await;
         // The last reference to the server is gone with its requests; the writer ends by itself.
-        let _ = tokio::time::timeout(GRACE, self.writer).await;
+        let _ = tokio::time::timeout(self.grace, self.writer).await;
     }
 }
 

@@ -1,10 +1,14 @@
 //! One binary for all integration tests; its tree mirrors `src/`.
 #![expect(clippy::unwrap_used, reason = "in a test, what must not fail may panic")]
 
+mod architecture;
 mod cli;
 mod docs;
 mod domain;
 mod gate;
+mod http;
+mod issuance;
+mod keys;
 mod oauth;
 mod processes;
 mod store;

@@ -5,6 +5,7 @@ mod held;
 mod history;
 mod narrowing;
 mod nodes;
+mod proxies;
 mod races;
 mod revoking;
 mod widening;

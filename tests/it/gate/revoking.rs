@@ -142,32 +142,3 @@ async fn records_by_id_and_by_secret_are_not_mixed_up() {
     assert_eq!((by_secret(&a.secret).send().await.status, a.ask("").send().await.status), (401, 401));
     assert_eq!(by_secret(&b.secret).send().await.status, 200);
 }
-
-/// 100 a second for each key, refilled by the clock; orders about keys are never limited.
-#[tokio::test]
-async fn a_key_revokes_a_hundred_tokens_a_second() {
-    let app = App::start().await;
-    let shop = furnish(&app).await;
-    let house = House::of(&shop).await;
-    let (key, other) = (shop.key("api").create().await, shop.key("api").create().await);
-    let mut tokens = Vec::new();
-    for _ in 0..102 {
-        tokens.push(key.token("orders:read").await);
-    }
-    for token in &tokens[..100] {
-        assert_eq!(revoke(&key, token).await, (200, String::new()));
-    }
-    let refused = key.post("/oauth/revoke", &format!("token={}", tokens[100])).send().await;
-    assert_eq!(refused.refusal(), (429, "temporarily_unavailable".into()));
-    assert_eq!(refused.header("retry-after"), "1");
-    assert!(house.admits(&tokens[100]).await, "never a false 200");
-    // What is dead or unknown costs nothing; another key has its own.
-    assert_eq!(revoke(&key, &tokens[0]).await, (200, String::new()));
-    assert_eq!(revoke(&other, &other.token("").await).await, (200, String::new()));
-    app.clock.advance(Duration::from_millis(10));
-    assert_eq!(revoke(&key, &tokens[100]).await, (200, String::new()));
-    assert_eq!(revoke(&key, &tokens[101]).await.0, 429);
-    key.act(KeyAct::RevokeTokens).await;
-    app.follow().await;
-    assert!(!house.admits(&tokens[101]).await);
-}

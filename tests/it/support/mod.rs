@@ -9,6 +9,7 @@ mod request;
 mod serving;
 mod tenant;
 mod through;
+mod wire;
 
 pub(crate) use app::{App, Build, ISSUER};
 pub(crate) use clock::TestClock;
@@ -18,3 +19,4 @@ pub(crate) use request::{Answer, Send, escape, part};
 pub(crate) use serving::{PROGRAM, Serving};
 pub(crate) use tenant::{Key, Tenant};
 pub(crate) use through::Hand;
+pub(crate) use wire::Wire;

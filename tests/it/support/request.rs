@@ -58,9 +58,13 @@ impl App {
 }
 
 impl Send {
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        self.header_bytes(name, value.as_bytes())
+    }
+
+    pub(crate) fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
         let name: header::HeaderName = name.parse().unwrap();
-        self.headers.append(name, header::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self.headers.append(name, header::HeaderValue::from_bytes(value).unwrap());
         self
     }
 

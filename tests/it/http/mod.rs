@@ -1,0 +1,4 @@
+//! The listener, as strangers reach it.
+
+mod bytes;
+mod wire;

@@ -1,0 +1,3 @@
+//! An API key's life, beyond what the gate shows.
+
+mod throttle;
