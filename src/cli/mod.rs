@@ -16,6 +16,7 @@ mod project;
 mod scope;
 mod serve;
 mod session;
+mod signing_key;
 mod values;
 
 use std::process::ExitCode;
@@ -64,6 +65,9 @@ enum Command {
     /// API keys: create, show, edit, block, delete.
     #[command(subcommand)]
     Key(key::Command),
+    /// The keys that sign tokens: list, rotate, retire.
+    #[command(subcommand)]
+    SigningKey(signing_key::Command),
     /// The audit log: who did what.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -112,6 +116,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Audience(command) => command.run(session).await,
         Command::Scope(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
+        Command::SigningKey(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         Command::Serve(_) | Command::Init | Command::Demo(_) => Ok(()),

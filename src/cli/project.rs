@@ -6,7 +6,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::domain::grant::default_audience;
-use crate::domain::{Audience, Position, Project, ProjectId, ProjectKind};
+use crate::domain::{Audience, Position, Project, ProjectId, ProjectKind, SigningAlgorithm};
 use crate::keys::acts::Done;
 
 use super::failure::Failure;
@@ -32,6 +32,14 @@ pub(super) enum Command {
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
+    /// Choose how a project's tokens are signed.
+    SetAlgorithm {
+        /// The project.
+        #[arg(value_name = "ID")]
+        project: ProjectId,
+        /// ES256, EdDSA or RS256. A first key of it signs ten minutes after it is announced.
+        algorithm: SigningAlgorithm,
+    },
     /// Show a project.
     Show {
         /// The project.
@@ -45,6 +53,10 @@ impl Command {
         match self {
             Self::Create { name, sandbox } => create(session, &name, sandbox).await,
             Self::List { after, limit } => list(session, after.as_ref(), limit).await,
+            Self::SetAlgorithm { project, algorithm } => {
+                let done = session.acts.set_algorithm(&project, algorithm).await?;
+                session.output.show(&Edited::of(&done, "algorithm", &algorithm, "Set"))
+            }
             Self::Show { project } => show(session, &project).await,
         }
     }

@@ -43,6 +43,7 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
         revocation: settings.revocation,
         throttle: settings.throttle,
         client_address: settings.client_address,
+        rotate_every: settings.rotate_every,
     })
     .await?;
     server.sync.step().await?;

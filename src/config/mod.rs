@@ -46,6 +46,8 @@ pub struct Settings {
     pub revocation: Revocation,
     /// Whose word counts for a caller's address.
     pub client_address: ClientAddress,
+    /// The age at which a signing key's successor is announced.
+    pub rotate_every: Duration,
     /// When failed authentication is slowed down.
     pub throttle: Throttle,
     /// What is logged and how.
@@ -135,6 +137,7 @@ impl Settings {
                 trusted_proxies: layers.read("client_address.trusted_proxies", parse::networks)?,
                 header: layers.read("client_address.header", forwarded_header)?,
             },
+            rotate_every: rotate_every(layers)?,
             throttle: Throttle {
                 key_failures: layers.read("throttle.key_failures", parse::count)?,
                 address_failures: layers.read("throttle.address_failures", parse::count)?,
@@ -169,6 +172,17 @@ fn revocation(layers: &Layers<'_>) -> Result<Revocation, Error> {
         )));
     }
     Ok(Revocation { poll, max_age })
+}
+
+/// A successor is announced ten minutes ahead; a rotation in less than an hour would only fill the
+/// published set.
+fn rotate_every(layers: &Layers<'_>) -> Result<Duration, Error> {
+    let found = layers.find("signing.rotate_every")?;
+    let every = found.by(duration)?;
+    if every < Duration::from_hours(1) {
+        return Err(found.blame(Problem::new(format!("{every:?} is less than an hour"), "write 1h or more")));
+    }
+    Ok(every)
 }
 
 fn forwarded_header(text: &str) -> Result<ForwardedHeader, Problem> {

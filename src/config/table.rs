@@ -77,6 +77,14 @@ pub const SETTINGS: &[Setting] = &[
         list: false,
     },
     Setting {
+        name: "signing.rotate_every",
+        flag: "signing-rotate-every",
+        env: "PORTCULLIS_SIGNING_ROTATE_EVERY",
+        default: "30d",
+        help: "Age at which a signing key's successor is announced",
+        list: false,
+    },
+    Setting {
         name: "throttle.key_failures",
         flag: "throttle-key-failures",
         env: "PORTCULLIS_THROTTLE_KEY_FAILURES",

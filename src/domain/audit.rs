@@ -15,6 +15,8 @@ pub enum Actor {
     Local(u32),
     /// The holder of an API key.
     Key(KeyId),
+    /// The server itself, when a time has come.
+    System,
 }
 
 impl fmt::Display for Actor {
@@ -22,6 +24,7 @@ impl fmt::Display for Actor {
         match self {
             Self::Local(uid) => write!(f, "local:{uid}"),
             Self::Key(key) => write!(f, "key:{key}"),
+            Self::System => f.write_str("system"),
         }
     }
 }
@@ -41,6 +44,8 @@ pub enum Act {
     AddAudience,
     /// A project lost an audience.
     RemoveAudience,
+    /// A project chose how its tokens are signed.
+    SetAlgorithm,
     /// An API key was made.
     CreateKey,
     /// An API key was edited.
@@ -57,6 +62,10 @@ pub enum Act {
     RegenerateSecret,
     /// One token was revoked (RFC 7009).
     RevokeToken,
+    /// A signing key was announced; those before it retire when it signs.
+    RotateSigningKey,
+    /// A signing key was retired at once, with all that it signed.
+    RetireSigningKey,
 }
 
 impl Act {
@@ -70,6 +79,7 @@ impl Act {
             Self::RemoveScope => "scope.remove",
             Self::AddAudience => "audience.add",
             Self::RemoveAudience => "audience.remove",
+            Self::SetAlgorithm => "project.set_algorithm",
             Self::CreateKey => "key.create",
             Self::EditKey => "key.edit",
             Self::BlockKey => "key.block",
@@ -78,6 +88,8 @@ impl Act {
             Self::RevokeTokens => "key.revoke_tokens",
             Self::RegenerateSecret => "key.regenerate",
             Self::RevokeToken => "token.revoke",
+            Self::RotateSigningKey => "signing_key.rotate",
+            Self::RetireSigningKey => "signing_key.retire",
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use portcullis_guard::{Audience, KeyId, Position, Scope, Target, Timestamp};
 
+use super::algorithm::SigningAlgorithm;
 use super::api_key::{ApiKey, KeyDetails, KeyState};
 use super::audit::{Act, AuditDraft};
 use super::catalogue::{Catalogue, CatalogueScope};
@@ -148,6 +149,8 @@ pub enum ProjectEdit {
     AddAudience(Audience),
     /// It loses an audience.
     RemoveAudience(Audience),
+    /// Its tokens are signed otherwise.
+    SetAlgorithm(SigningAlgorithm),
 }
 
 /// An edit of a project, ready for the store.
@@ -172,6 +175,7 @@ impl ProjectEdit {
             Self::RemoveScope(_) => Act::RemoveScope,
             Self::AddAudience(_) => Act::AddAudience,
             Self::RemoveAudience(_) => Act::RemoveAudience,
+            Self::SetAlgorithm(_) => Act::SetAlgorithm,
         }
     }
 
@@ -182,7 +186,7 @@ impl ProjectEdit {
         let after = match self {
             Self::SetScope(scope, entry) => catalogue.clone().with(scope.clone(), entry.clone()),
             Self::RemoveScope(scope) => catalogue.clone().without(scope),
-            Self::AddAudience(_) => return false,
+            Self::AddAudience(_) | Self::SetAlgorithm(_) => return false,
             Self::RemoveAudience(_) => return true,
         };
         !after.takes_nothing_from(catalogue)

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use portcullis_guard::Timestamp;
+use portcullis_guard::{SigningKeyId, Timestamp};
 use serde::Serialize;
 
+use super::algorithm::SigningAlgorithm;
 use super::api_key::LONGEST_LIFETIME_SECS;
 
 /// A signing key is published this long before it signs, so that every cache of the public keys
@@ -74,6 +75,76 @@ impl SigningKeyState {
     }
 }
 
+/// A signing key, as far as its life is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKeyLife {
+    /// Its id.
+    pub kid: SigningKeyId,
+    /// What it is for.
+    pub algorithm: SigningAlgorithm,
+    /// When it enters each state.
+    pub times: SigningKeyTimes,
+}
+
+/// What becomes of the signing keys when a new one is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Succession {
+    /// The life of the new one.
+    pub new: SigningKeyTimes,
+    /// Those whose life it shortens.
+    pub retired: Vec<SigningKeyLife>,
+}
+
+/// A new key of this algorithm is announced now and signs once everybody knows it; those before it
+/// retire then.
+#[must_use]
+pub fn rotate(keys: &[SigningKeyLife], algorithm: SigningAlgorithm, now: Timestamp) -> Succession {
+    let signs_from = now.after(ANNOUNCED_FOR);
+    let new = SigningKeyTimes { announced_at: now, signs_from, retires_at: None, gone_at: None };
+    let predecessors = keys.iter().filter(|key| key.algorithm == algorithm && key.is_in_line(now));
+    let retire =
+        |key: &SigningKeyLife| SigningKeyLife { times: key.times.retired(signs_from), ..key.clone() };
+    Succession { new, retired: predecessors.map(retire).collect() }
+}
+
+/// The emergency: this key is gone now, with all that it signed; if no other of its algorithm is
+/// left that signs, a new one does at once, announced or not. None if it is gone already or was
+/// never there.
+#[must_use]
+pub fn retire_now(
+    keys: &[SigningKeyLife],
+    kid: &SigningKeyId,
+    now: Timestamp,
+) -> Option<(SigningKeyLife, Option<Succession>)> {
+    let key = keys.iter().find(|key| key.kid == *kid && key.times.state(now).is_published())?;
+    let times = SigningKeyTimes { retires_at: Some(now), gone_at: Some(now), ..key.times };
+    let gone = SigningKeyLife { times, ..key.clone() };
+    let others = keys.iter().filter(|other| other.kid != *kid && other.algorithm == key.algorithm);
+    let left = others.clone().any(|other| other.times.state(now).is_signing());
+    let new = SigningKeyTimes { announced_at: now, signs_from: now, retires_at: None, gone_at: None };
+    Some((gone, (!left).then_some(Succession { new, retired: Vec::new() })))
+}
+
+/// Whether the newest key of this algorithm is so old that its successor must be announced. One
+/// that nobody uses any more has none.
+#[must_use]
+pub fn rotation_is_due(
+    keys: &[SigningKeyLife],
+    algorithm: SigningAlgorithm,
+    every: Duration,
+    now: Timestamp,
+) -> bool {
+    let in_line = keys.iter().filter(|key| key.algorithm == algorithm && key.is_in_line(now));
+    in_line.map(|key| key.times.announced_at).max().is_some_and(|newest| now >= newest.after(every))
+}
+
+impl SigningKeyLife {
+    /// Whether it signs, or will, and nobody has set its end.
+    fn is_in_line(&self, now: Timestamp) -> bool {
+        self.times.retires_at.is_none() && self.times.state(now).is_published()
+    }
+}
+
 impl fmt::Display for SigningKeyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -106,5 +177,58 @@ mod tests {
             assert_eq!(state.to_string(), expected, "{secs}");
             assert_eq!(state.is_published(), expected != "gone");
         }
+    }
+
+    fn key(kid: &str, algorithm: SigningAlgorithm, announced: i64) -> SigningKeyLife {
+        let announced_at = Timestamp::from_secs(announced);
+        let times = SigningKeyTimes {
+            announced_at,
+            signs_from: announced_at.after(ANNOUNCED_FOR),
+            retires_at: None,
+            gone_at: None,
+        };
+        SigningKeyLife { kid: kid.parse().unwrap(), algorithm, times }
+    }
+
+    #[test]
+    fn a_rotation_leaves_no_moment_without_a_signing_key() {
+        let now = Timestamp::from_secs(1_000_000);
+        let old = key("old", SigningAlgorithm::Es256, 0);
+        let other = key("other", SigningAlgorithm::EdDsa, 0);
+        let change = rotate(&[old, other], SigningAlgorithm::Es256, now);
+        assert_eq!(change.retired.len(), 1, "another algorithm is another line");
+        let retired = change.retired[0].times;
+        for secs in 0..3000 {
+            let at = now.after(Duration::from_secs(secs));
+            let signing = [retired.state(at), change.new.state(at)].map(SigningKeyState::is_signing);
+            assert_eq!(signing, [secs < 600, secs >= 600], "{secs}");
+            assert_eq!(retired.state(at).is_published(), secs < 600 + 900, "{secs}");
+        }
+    }
+
+    #[test]
+    fn a_rotation_is_due_once() {
+        let (every, es256) = (Duration::from_hours(720), SigningAlgorithm::Es256);
+        let due =
+            |keys: &[SigningKeyLife], secs| rotation_is_due(keys, es256, every, Timestamp::from_secs(secs));
+        let month = 720 * 3600;
+        let mut keys = vec![key("old", es256, 0)];
+        assert!(!due(&keys, month - 1) && due(&keys, month));
+        let change = rotate(&keys, es256, Timestamp::from_secs(month));
+        keys = change.retired;
+        keys.push(SigningKeyLife { times: change.new, ..key("new", es256, 0) });
+        assert!(!due(&keys, month + 1) && !due(&keys, 2 * month - 1) && due(&keys, 2 * month));
+        assert!(!due(&[], month), "an algorithm that nobody chose has no line");
+    }
+
+    #[test]
+    fn an_emergency_needs_a_new_key_only_if_none_is_left_that_signs() {
+        let (now, es256) = (Timestamp::from_secs(1_000_000), SigningAlgorithm::Es256);
+        let (first, second) = (key("first", es256, 0), key("second", es256, 1));
+        let (gone, new) = retire_now(std::slice::from_ref(&first), &first.kid, now).unwrap();
+        assert_eq!(gone.times.state(now), SigningKeyState::Gone);
+        assert_eq!(new.unwrap().new.state(now), SigningKeyState::Signing);
+        assert!(retire_now(&[first.clone(), second], &first.kid, now).unwrap().1.is_none());
+        assert!(retire_now(&[gone], &first.kid, now).is_none(), "it is gone already");
     }
 }

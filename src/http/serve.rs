@@ -15,6 +15,8 @@ use crate::web::Server;
 
 /// How often the database is looked at for changes.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often it is looked whether a signing key needs a successor.
+const ROTATION: Duration = Duration::from_mins(1);
 /// The longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
@@ -48,6 +50,7 @@ pub struct Running {
     handle: Handle<SocketAddr>,
     serving: JoinHandle<io::Result<()>>,
     following: JoinHandle<()>,
+    rotating: JoinHandle<()>,
     writer: JoinHandle<()>,
     grace: Duration,
 }
@@ -73,6 +76,7 @@ impl Running {
     ) -> io::Result<Self> {
         let handle = Handle::new();
         let following = tokio::spawn(follow(server.clone()));
+        let rotating = tokio::spawn(rotate(server.clone()));
         let app = router_for(server, patience).into_make_service_with_connect_info::<SocketAddr>();
         // HTTP/1 alone: who may speak either is first listened to without any time limit, and
         // without TLS nobody speaks HTTP/2.
@@ -80,17 +84,33 @@ impl Running {
         let mut http = listening.http_builder().http1();
         http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(MAX_HEAD_BYTES);
         let serving = tokio::spawn(listening.serve(app));
-        Ok(Self { handle, serving, following, writer, grace: patience.grace })
+        Ok(Self { handle, serving, following, rotating, writer, grace: patience.grace })
     }
 
     /// Stops: accepts nobody any more, finishes what is under way, flushes the issuance log.
     pub async fn stop(self) {
         self.handle.graceful_shutdown(Some(self.grace));
         let _ = self.serving.await;
-        self.following.abort();
-        let _ = self.following.await;
+        for task in [self.following, self.rotating] {
+            task.abort();
+            let _ = task.await;
+        }
         // The last reference to the server is gone with its requests; the writer ends by itself.
         let _ = tokio::time::timeout(self.grace, self.writer).await;
+    }
+}
+
+/// Announces successors of signing keys in time.
+async fn rotate(server: Arc<Server>) {
+    let mut turn = tokio::time::interval(ROTATION);
+    loop {
+        turn.tick().await;
+        if let Err(error) = server.rotate_what_is_due().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the signing keys could not be looked after"
+            );
+        }
     }
 }
 

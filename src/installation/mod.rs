@@ -150,6 +150,7 @@ impl Installation {
             clock: self.surroundings.clock.clone(),
             entropy: self.surroundings.entropy.clone(),
             pepper: self.data_keys.pepper.clone(),
+            signing: self.data_keys.signing.clone(),
             issuer: self.issuer.clone(),
             actor,
             address: None,

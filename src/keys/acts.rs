@@ -17,6 +17,7 @@ use crate::domain::{
     ApiKey, Audience, KeyDetails, KeyId, KeyState, Pepper, Position, ProjectId, Reason, Secret,
 };
 use crate::entropy::Entropy;
+use crate::signing::SealingKey;
 use crate::store::{Error as StoreError, Lookup, NewKey, Store};
 use crate::time::Clock;
 
@@ -59,6 +60,8 @@ pub struct Acts {
     pub entropy: Arc<dyn Entropy>,
     /// What secrets are digested with.
     pub pepper: Arc<Pepper>,
+    /// What private signing keys are sealed under.
+    pub signing: Arc<SealingKey>,
     /// The token server's public URL.
     pub issuer: Arc<str>,
     /// In whose name.

@@ -6,6 +6,7 @@ pub mod acts;
 mod authenticate;
 mod project_acts;
 mod records;
+mod signing_acts;
 mod throttle;
 
 pub use authenticate::{Authenticator, Credentials, Denied};

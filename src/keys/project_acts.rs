@@ -84,7 +84,7 @@ impl Acts {
         self.change_project(project, ProjectEdit::RemoveAudience(audience), target, json!({})).await
     }
 
-    async fn change_project(
+    pub(super) async fn change_project(
         &self,
         id: &ProjectId,
         edit: ProjectEdit,

@@ -32,7 +32,8 @@ pub enum Error {
 /// The signing keys as of the last load.
 pub struct Ring {
     keys: Vec<SigningKey>,
-    public: Arc<KeySet>,
+    /// The public halves for judging, and until when they are the right ones.
+    public: RwLock<(Arc<KeySet>, Option<Timestamp>)>,
 }
 
 struct SigningKey {
@@ -60,12 +61,28 @@ impl Ring {
     /// # Errors
     /// [`Error::Damaged`].
     pub fn open(stored: &[StoredSigningKey], sealing: &SealingKey) -> Result<Self, Error> {
+        provider::install();
         let keys: Vec<SigningKey> =
             stored.iter().map(|key| SigningKey::open(key, sealing)).collect::<Result<_, _>>()?;
-        let jwks: Vec<Jwk> = keys.iter().map(|key| key.jwk.clone()).collect();
-        let damaged = |_| Error::Damaged(stored[0].kid.clone());
-        let public = Arc::new(KeySet::new(&jwks).map_err(damaged)?);
-        Ok(Self { keys, public })
+        Ok(Self { keys, public: RwLock::new((Arc::default(), Some(Timestamp::from_millis(i64::MIN)))) })
+    }
+
+    /// The public halves of the keys that are not gone: what a key signs after its end is nobody's.
+    fn public(&self, now: Timestamp) -> Arc<KeySet> {
+        let is_right = |until: Option<Timestamp>| until.is_none_or(|until| now < until);
+        {
+            let public = self.public.read().unwrap_or_else(PoisonError::into_inner);
+            if is_right(public.1) {
+                return public.0.clone();
+            }
+        }
+        let published = self.keys.iter().filter(|key| key.times.state(now).is_published());
+        let until = published.clone().filter_map(|key| key.times.gone_at).min();
+        let jwks: Vec<Jwk> = published.map(|key| key.jwk.clone()).collect();
+        let set =
+            Arc::new(KeySet::new(&jwks).expect("each key was parsed, and no id stands twice in a table"));
+        *self.public.write().unwrap_or_else(PoisonError::into_inner) = (set.clone(), until);
+        set
     }
 
     /// The key that signs now: of this algorithm, if one of it is in the state to, and the one
@@ -126,8 +143,8 @@ impl Keyring {
 
     /// The public halves, for judging.
     #[must_use]
-    pub fn public(&self) -> Arc<KeySet> {
-        self.ring().public.clone()
+    pub fn public(&self, now: Timestamp) -> Arc<KeySet> {
+        self.ring().public(now)
     }
 
     /// The public halves, for the world (RFC 7517 §5): announced, signing and retiring.
@@ -194,7 +211,6 @@ mod tests {
 
     #[test]
     fn a_stored_signing_key_of_each_algorithm_opens_signs_and_publishes_no_private_member() {
-        provider::install();
         let start = Timestamp::from_secs(0);
         let (data_keys, _) = DataKeys::generate(&MasterKey::generate(&SystemEntropy), start, &SystemEntropy);
         let times =

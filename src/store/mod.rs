@@ -17,7 +17,7 @@ use crate::domain::audit::{AuditDraft, AuditRow};
 use crate::domain::edit::{KeyChange, ProjectChange};
 use crate::domain::feed::{FeedDraft, Published, Tag};
 use crate::domain::grant::MintRecord;
-use crate::domain::signing_key::SigningKeyTimes;
+use crate::domain::signing_key::{SigningKeyLife, SigningKeyTimes};
 use crate::domain::{
     ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, ScopeSet, SecretDigest,
     SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
@@ -306,8 +306,26 @@ pub struct IssuedToken {
 /// Signing keys.
 #[async_trait]
 pub trait SigningKeys: Send + Sync {
-    /// All that are not long gone.
+    /// All of them, those that are gone too.
     async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, Error>;
+
+    /// Changes the set as it was read; [`Error::Conflict`] if it was changed meanwhile.
+    async fn change_signing_keys(&self, change: &SigningKeysChange) -> Result<Position, Error>;
+}
+
+/// A change of the set of signing keys.
+#[derive(Debug)]
+pub struct SigningKeysChange {
+    /// The set that it was decided on: ids, and when each retires.
+    pub expected: Vec<(SigningKeyId, Option<Timestamp>)>,
+    /// The new one, if there is one.
+    pub new: Option<StoredSigningKey>,
+    /// Those whose lives are shortened.
+    pub retired: Vec<SigningKeyLife>,
+    /// What the feed is told.
+    pub feed: FeedDraft,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
 }
 
 /// A signing key as it is stored.
@@ -323,6 +341,14 @@ pub struct StoredSigningKey {
     pub public: String,
     /// Its life.
     pub times: SigningKeyTimes,
+}
+
+impl StoredSigningKey {
+    /// Its life.
+    #[must_use]
+    pub fn life(&self) -> SigningKeyLife {
+        SigningKeyLife { kid: self.kid.clone(), algorithm: self.algorithm, times: self.times }
+    }
 }
 
 /// The audit log.

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_guard::Verifier;
 
@@ -10,7 +11,7 @@ use crate::domain::ProjectId;
 use crate::domain::audit::Actor;
 use crate::entropy::Entropy;
 use crate::issuance::IssuanceLog;
-use crate::keys::acts::Acts;
+use crate::keys::acts::{Acts, Error as ActError};
 use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits};
 use crate::revocation::{self, Copy, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
@@ -44,6 +45,8 @@ pub struct Server {
     pub issuance: IssuanceLog,
     /// Whose word counts for a caller's address.
     pub client_address: config::ClientAddress,
+    /// The age at which a signing key's successor is announced.
+    pub rotate_every: Duration,
     data_keys: DataKeys,
 }
 
@@ -67,6 +70,8 @@ pub struct Parts {
     pub throttle: config::Throttle,
     /// Whose word counts for a caller's address.
     pub client_address: config::ClientAddress,
+    /// The age at which a signing key's successor is announced.
+    pub rotate_every: Duration,
 }
 
 /// Why a server cannot be built.
@@ -88,8 +93,18 @@ impl Server {
     /// # Errors
     /// See [`Error`].
     pub async fn build(parts: Parts) -> Result<(Arc<Self>, tokio::task::JoinHandle<()>), Error> {
-        let Parts { issuer, clock, entropy, store, issued, data_keys, revocation, throttle, client_address } =
-            parts;
+        let Parts {
+            issuer,
+            clock,
+            entropy,
+            store,
+            issued,
+            data_keys,
+            revocation,
+            throttle,
+            client_address,
+            rotate_every,
+        } = parts;
         let ring = Ring::open(&store.signing_keys().await?, &data_keys.signing)?;
         let keyring = Arc::new(Keyring::new(ring));
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
@@ -122,6 +137,7 @@ impl Server {
             revoking,
             issuance,
             client_address,
+            rotate_every,
             data_keys,
         };
         Ok((Arc::new(server), writer))
@@ -130,7 +146,15 @@ impl Server {
     /// The judge of a project's tokens.
     #[must_use]
     pub fn verifier(&self, project: &ProjectId) -> Verifier {
-        Verifier::new(self.issuer.clone(), project.clone(), self.keyring.public())
+        Verifier::new(self.issuer.clone(), project.clone(), self.keyring.public(self.clock.now()))
+    }
+
+    /// Announces the successors of signing keys whose time has come.
+    ///
+    /// # Errors
+    /// Whatever kept it from being done.
+    pub async fn rotate_what_is_due(&self) -> Result<(), ActError> {
+        self.acts(Actor::System, None).rotate_what_is_due(self.rotate_every).await
     }
 
     /// Acts in somebody's name.
@@ -141,6 +165,7 @@ impl Server {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             pepper: self.data_keys.pepper.clone(),
+            signing: self.data_keys.signing.clone(),
             issuer: self.issuer.clone(),
             actor,
             address,

@@ -14,7 +14,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("signing", &["domain", "entropy", "store"]),
     ("revocation", &["domain", "signing", "store", "time"]),
     ("issuance", &["store"]),
-    ("keys", &["domain", "entropy", "revocation", "store", "time"]),
+    ("keys", &["domain", "entropy", "revocation", "signing", "store", "time"]),
     ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time"]),
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
     ("oauth", &["domain", "issuance", "keys", "signing", "store", "web"]),

@@ -11,5 +11,6 @@ mod issuance;
 mod keys;
 mod oauth;
 mod processes;
+mod signing;
 mod store;
 mod support;

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use crate::domain::edit::{ProjectChange, ProjectEdit};
-use crate::domain::{Audience, Catalogue, CatalogueScope, Position, Project, ProjectId, Scope, Timestamp};
+use crate::domain::{
+    Audience, Catalogue, CatalogueScope, Position, Project, ProjectId, Scope, SigningAlgorithm, Timestamp,
+};
 use crate::store::error::Error;
 use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{NewProject, Projects};
@@ -152,6 +154,7 @@ async fn edit(
         ProjectEdit::RemoveScope(scope) => remove_scope(connection, project, scope).await,
         ProjectEdit::AddAudience(audience) => add_audience(connection, project, audience, at).await,
         ProjectEdit::RemoveAudience(audience) => remove_audience(connection, project, audience).await,
+        ProjectEdit::SetAlgorithm(algorithm) => set_algorithm(connection, project, *algorithm).await,
     }
 }
 
@@ -236,4 +239,17 @@ async fn remove_audience(
         .execute(connection)
         .await?;
     if removed.rows_affected() == 0 { Err(Error::Missing("audience")) } else { Ok(()) }
+}
+
+async fn set_algorithm(
+    connection: &mut SqliteConnection,
+    project: &ProjectId,
+    algorithm: SigningAlgorithm,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE projects SET algorithm = $2 WHERE id = $1")
+        .bind(project.as_str())
+        .bind(algorithm.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
 }

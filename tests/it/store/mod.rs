@@ -38,4 +38,5 @@ mod issuance;
 mod keys;
 mod projects;
 mod secrets;
+mod signing_keys;
 mod sqlite;

@@ -71,6 +71,7 @@ impl Build {
     }
 
     async fn start_in(self, folder: Arc<TempDir>, clock: Arc<TestClock>, seed: u64) -> App {
+        portcullis::signing::install_provider();
         let data = folder.path().join("data");
         let mut environment = self.environment;
         environment.push(("PORTCULLIS_DATA_DIR", data.to_str().unwrap().to_owned()));
@@ -98,6 +99,7 @@ impl Build {
             revocation: settings.revocation,
             throttle: settings.throttle,
             client_address: settings.client_address.clone(),
+            rotate_every: settings.rotate_every,
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());

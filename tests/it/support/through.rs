@@ -10,7 +10,7 @@ use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, 
 use portcullis::store::{
     AuditLog, Error, FeedLog, FeedRead, Founded, Founding, Heartbeat, Installation, IssuedToken,
     IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, SealedKey, SealedRow, SigningKeys,
-    Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable,
+    SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable,
 };
 
 use super::Latch;
@@ -162,6 +162,10 @@ impl IssuedTokens for Through {
 impl SigningKeys for Through {
     async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, Error> {
         self.store.signing_keys().await
+    }
+
+    async fn change_signing_keys(&self, change: &SigningKeysChange) -> Result<Position, Error> {
+        self.store.change_signing_keys(change).await
     }
 }
 

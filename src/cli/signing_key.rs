@@ -1,0 +1,130 @@
+//! `portcullis signing-key …`
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::domain::signing_key::SigningKeyState;
+use crate::domain::{Reason, SigningAlgorithm, SigningKeyId, Timestamp};
+use crate::keys::acts::Why;
+use crate::store::StoredSigningKey;
+
+use super::failure::Failure;
+use super::output::{Page, Report, Row, write_fields};
+use super::session::Session;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the signing keys and where in their life they are.
+    List,
+    /// Announce a successor: it signs ten minutes later, and the one before it retires then.
+    Rotate {
+        /// Of which algorithm: ES256, EdDSA or RS256.
+        #[arg(long, value_name = "ALG", default_value_t = SigningAlgorithm::default())]
+        algorithm: SigningAlgorithm,
+    },
+    /// The emergency: a private key leaked. Revokes all that it signed, at once.
+    Retire {
+        /// The signing key.
+        #[arg(value_name = "KID")]
+        kid: SigningKeyId,
+        /// That every token it signed is to be refused from now on.
+        #[arg(long, required = true)]
+        now: bool,
+        /// Why.
+        #[arg(long, default_value_t = Reason::KeyCompromise)]
+        reason: Reason,
+        /// What else is to be said about it.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+}
+
+impl Command {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let now = session.acts.clock.now();
+        match self {
+            Self::List => {
+                let keys = session.store().signing_keys().await?;
+                session.output.show(&Page::whole(keys.iter().map(|key| KeyRow::of(key, now)).collect()))
+            }
+            Self::Rotate { algorithm } => {
+                let new = session.acts.rotate_signing_key(algorithm).await?;
+                session.output.show(&Rotated { new: Some(KeyRow::of(&new, now)), retired: None })
+            }
+            Self::Retire { kid, now: _, reason, note } => {
+                let new = session.acts.retire_signing_key(&kid, &Why { reason, note }).await?;
+                let new = new.map(|key| KeyRow::of(&key, now));
+                session.output.show(&Rotated { new, retired: Some(kid) })
+            }
+        }
+    }
+}
+
+/// A signing key in a list. Times in Unix seconds.
+#[derive(Serialize)]
+struct KeyRow {
+    kid: SigningKeyId,
+    algorithm: SigningAlgorithm,
+    state: SigningKeyState,
+    announced_at: i64,
+    signs_from: i64,
+    retires_at: Option<i64>,
+    gone_at: Option<i64>,
+}
+
+impl KeyRow {
+    fn of(key: &StoredSigningKey, now: Timestamp) -> Self {
+        Self {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm,
+            state: key.times.state(now),
+            announced_at: key.times.announced_at.secs(),
+            signs_from: key.times.signs_from.secs(),
+            retires_at: key.times.retires_at.map(Timestamp::secs),
+            gone_at: key.times.gone_at.map(Timestamp::secs),
+        }
+    }
+}
+
+impl Row for KeyRow {
+    const NOTHING: &'static str = "There are no signing keys.";
+    const COLUMNS: &'static [&'static str] = &["kid", "algorithm", "state", "signs from", "retires"];
+
+    fn cells(&self) -> Vec<String> {
+        let time = |secs| Timestamp::from_secs(secs).to_string();
+        vec![
+            self.kid.to_string(),
+            self.algorithm.to_string(),
+            self.state.to_string(),
+            time(self.signs_from),
+            self.retires_at.map_or_else(|| "-".to_owned(), time),
+        ]
+    }
+}
+
+/// What became of the set.
+#[derive(Serialize)]
+struct Rotated {
+    retired: Option<SigningKeyId>,
+    new: Option<KeyRow>,
+}
+
+impl Report for Rotated {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(kid) = &self.retired {
+            writeln!(out, "Retired {kid}: every token that it signed is refused from now on.")?;
+        }
+        let Some(new) = &self.new else { return Ok(()) };
+        writeln!(out, "A new signing key:\n")?;
+        let signs_from = Timestamp::from_secs(new.signs_from).to_string();
+        write_fields(
+            out,
+            &[
+                ("kid", new.kid.to_string()),
+                ("algorithm", new.algorithm.to_string()),
+                ("signs from", signs_from),
+            ],
+        )
+    }
+}

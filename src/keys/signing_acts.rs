@@ -1,0 +1,110 @@
+//! The acts on signing keys: rotation, by command or because the time has come, and the emergency.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::acts::{Acts, Done, Error, Why};
+use crate::domain::audit::Act;
+use crate::domain::edit::ProjectEdit;
+use crate::domain::feed::{Changed, FeedDraft};
+use crate::domain::signing_key::{SigningKeyLife, retire_now, rotate, rotation_is_due};
+use crate::domain::{ProjectId, SigningAlgorithm, SigningKeyId, Target};
+use crate::signing::generate;
+use crate::store::{Error as StoreError, SigningKeysChange, StoredSigningKey};
+
+impl Acts {
+    /// Announces a new signing key; it signs ten minutes later, and those of its algorithm before
+    /// it retire then.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`StoreError::Conflict`] if somebody else rotated meanwhile.
+    pub async fn rotate_signing_key(&self, algorithm: SigningAlgorithm) -> Result<StoredSigningKey, Error> {
+        let stored = self.store.signing_keys().await?;
+        let change = rotate(&lives(&stored), algorithm, self.clock.now());
+        let new = generate(algorithm, change.new, &self.signing, self.entropy.as_ref());
+        let retired: Vec<&SigningKeyId> = change.retired.iter().map(|key| &key.kid).collect();
+        let detail = json!({ "algorithm": algorithm, "retires": retired });
+        let feed = FeedDraft::changed(Changed::SigningKeys, self.tag());
+        let audit = self.audit(Act::RotateSigningKey, None, new.kid.as_str(), detail);
+        let (expected, retired) = (expected(&stored), change.retired);
+        let change = SigningKeysChange { expected, new: Some(new.clone()), retired, feed, audit };
+        self.store.change_signing_keys(&change).await?;
+        Ok(new)
+    }
+
+    /// Retires a signing key at once and revokes all that it signed; if no other of its algorithm
+    /// is left that signs, makes one that does.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`StoreError::Missing`] if there is no such key, or it is gone already.
+    pub async fn retire_signing_key(
+        &self,
+        kid: &SigningKeyId,
+        why: &Why,
+    ) -> Result<Option<StoredSigningKey>, Error> {
+        let stored = self.store.signing_keys().await?;
+        let decided = retire_now(&lives(&stored), kid, self.clock.now());
+        let (gone, succession) = decided.ok_or(StoreError::Missing("signing key"))?;
+        let new = succession
+            .map(|change| generate(gone.algorithm, change.new, &self.signing, self.entropy.as_ref()));
+        let detail =
+            json!({ "reason": why.reason, "note": why.note, "new": new.as_ref().map(|key| &key.kid) });
+        let feed = FeedDraft::revoke(Target::SigningKey { kid: kid.clone() }, None, self.tag());
+        let audit = self.audit(Act::RetireSigningKey, None, kid.as_str(), detail);
+        let expected = expected(&stored);
+        let change = SigningKeysChange { expected, new: new.clone(), retired: vec![gone], feed, audit };
+        self.store.change_signing_keys(&change).await?;
+        Ok(new)
+    }
+
+    /// Announces successors of signing keys that are older than `every`. Another node that was
+    /// quicker is no mistake.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn rotate_what_is_due(&self, every: Duration) -> Result<(), Error> {
+        for algorithm in SigningAlgorithm::ALL {
+            let lives = lives(&self.store.signing_keys().await?);
+            if rotation_is_due(&lives, algorithm, every, self.clock.now()) {
+                match self.rotate_signing_key(algorithm).await {
+                    Ok(new) => tracing::info!(kid = %new.kid, %algorithm, "a new signing key was announced"),
+                    Err(Error::Store(StoreError::Conflict)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Chooses how a project's tokens are signed. A first key of that algorithm is announced; until
+    /// it signs, tokens are signed as before.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_algorithm(
+        &self,
+        project: &ProjectId,
+        algorithm: SigningAlgorithm,
+    ) -> Result<Done, Error> {
+        let now = self.clock.now();
+        // First, so that a mistyped project announces no key.
+        self.store.project(project).await?.ok_or(StoreError::Missing("project"))?;
+        let stored = self.store.signing_keys().await?;
+        let in_line = |key: &StoredSigningKey| key.algorithm == algorithm && key.times.retires_at.is_none();
+        if !stored.iter().any(|key| in_line(key) && key.times.state(now).is_published()) {
+            self.rotate_signing_key(algorithm).await?;
+        }
+        let detail: Value = json!({ "algorithm": algorithm });
+        self.change_project(project, ProjectEdit::SetAlgorithm(algorithm), algorithm.to_string(), detail)
+            .await
+    }
+}
+
+fn lives(stored: &[StoredSigningKey]) -> Vec<SigningKeyLife> {
+    stored.iter().map(StoredSigningKey::life).collect()
+}
+
+fn expected(stored: &[StoredSigningKey]) -> Vec<(SigningKeyId, Option<crate::domain::Timestamp>)> {
+    stored.iter().map(|key| (key.kid.clone(), key.times.retires_at)).collect()
+}
