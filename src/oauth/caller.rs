@@ -35,7 +35,7 @@ impl FromRequest<Arc<Server>> for Caller {
         let denied = |denied| Error::denied(denied, challenge);
         let usable = |record: &MintRecord| check_usable(&record.key, address, server.clock.now());
         let mut record = authenticate(Use::Remembered).await.map_err(denied)?;
-        client_auth::check_authenticated(&form, &record.key.id)?;
+        client_auth::check_client_id(&form, &record.key.id)?;
         // Unblocked meanwhile, perhaps: only a fresh record refuses.
         if usable(&record).is_err() {
             record = authenticate(Use::Fresh).await.map_err(denied)?;

@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::domain::grant::Refusal;
 use crate::issuance::Error as IssuanceError;
 use crate::keys::Denied;
-use crate::keys::acts::Error as ActError;
 use crate::signing::Error as SigningError;
 use crate::store::Error as StoreError;
 use crate::web::FormError;
@@ -182,14 +181,5 @@ impl From<SigningError> for Error {
         tracing::error!(error = &error as &dyn std::error::Error, "a token could not be signed");
         // The clock was set back, or the next key begins later: waiting helps.
         if matches!(error, SigningError::NoneSigns) { Self::Unavailable } else { Self::Server }
-    }
-}
-
-impl From<ActError> for Error {
-    fn from(error: ActError) -> Self {
-        match error {
-            ActError::Store(error) => error.into(),
-            _ => Self::Server,
-        }
     }
 }

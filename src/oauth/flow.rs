@@ -85,7 +85,7 @@ async fn authenticate(
     let (presented, address) = (&request.presented, request.address);
     let found = server.authenticator.authenticate(&presented.credentials, address, how).await;
     let record = found.map_err(|denied| Error::denied(denied, presented.challenge))?;
-    client_auth::check_authenticated(&request.form, &record.key.id)?;
+    client_auth::check_client_id(&request.form, &record.key.id)?;
     Ok(record)
 }
 

@@ -45,17 +45,11 @@ pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Presented, Error>
     if methods.into_iter().filter(|used| *used).count() > 1 {
         return Err(Error::InvalidRequest("the request carries more than one set of credentials"));
     }
-    let presented = match (in_header, in_app_headers) {
+    Ok(match (in_header, in_app_headers) {
         (Some(presented), _) => presented,
         (None, Some(credentials)) => Presented { credentials, challenge: Challenge::Basic },
         (None, None) => Presented { credentials: post::read(form)?, challenge: Challenge::Basic },
-    };
-    match &presented.credentials {
-        Credentials::IdAndSecret(id, _) => check_client_id(form, id)?,
-        // Whose it is, the look-up tells.
-        Credentials::SecretAlone(_) => {}
-    }
-    Ok(presented)
+    })
 }
 
 fn from_authorization(headers: &HeaderMap) -> Result<Option<Presented>, Error> {
@@ -77,18 +71,15 @@ fn from_authorization(headers: &HeaderMap) -> Result<Option<Presented>, Error> {
     Ok(Some(Presented { credentials, challenge }))
 }
 
-/// That the body names no other client than the one that was authenticated.
+/// That the body names no other client than the key that was proven. Many clients repeat their id
+/// there; another one is a second client. Asked after the look-up: a secret alone may not name its
+/// key.
 ///
 /// # Errors
 /// `invalid_request`.
-pub(super) fn check_authenticated(form: &Form, key: &KeyId) -> Result<(), Error> {
-    check_client_id(form, key.as_str())
-}
-
-/// Many clients repeat their id in the body; another one there is a second client.
-fn check_client_id(form: &Form, id: &str) -> Result<(), Error> {
+pub(super) fn check_client_id(form: &Form, key: &KeyId) -> Result<(), Error> {
     match form.get("client_id") {
-        Some(in_body) if in_body != id => {
+        Some(in_body) if in_body != key.as_str() => {
             Err(Error::InvalidRequest("`client_id` is not the one of the credentials"))
         }
         _ => Ok(()),

@@ -3,7 +3,7 @@
 use portcullis::keys::acts::Error as ActError;
 use portcullis::store::Error as StoreError;
 
-use crate::support::{App, part};
+use crate::support::{App, escape, part};
 
 const A: &str = "https://a.example.com";
 const B: &str = "urn:b";
@@ -52,6 +52,24 @@ async fn a_token_is_meant_for_what_was_asked_within_what_the_key_may() {
     }
     let many = "audience=urn%3Ab&".repeat(100);
     assert_eq!(key.ask(&many).send().await.refusal(), (400, "invalid_request".into()), "100 audiences");
+}
+
+#[tokio::test]
+async fn a_resource_is_an_absolute_uri_even_where_the_key_has_that_audience() {
+    // RFC 8707 §2; `audience` (RFC 8693 §2.1) may be any name.
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let names = ["warehouse", "urn:", ":x", "1a:b", "a_b:c", "/orders", "//host/path"];
+    for name in names {
+        shop.audience(name).await;
+    }
+    let key = shop.key("orders:read").audiences(&names).create().await;
+    for name in names {
+        let escaped = escape(name);
+        assert_eq!(part(&key.ask(&format!("audience={escaped}")).send().await.token(), 1)["aud"], name);
+        let as_resource = key.ask(&format!("resource={escaped}")).send().await;
+        assert_eq!(as_resource.refusal(), (400, "invalid_target".into()), "{name}");
+    }
 }
 
 #[tokio::test]

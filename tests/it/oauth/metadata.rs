@@ -79,6 +79,17 @@ async fn the_metadata_of_an_issuer_with_a_path_stands_between_host_and_path_too(
 }
 
 #[tokio::test]
+async fn an_issuers_path_is_taken_as_it_is_written() {
+    // A router reads `:x` and `*x` as placeholders, or refuses to start for them.
+    for segment in [":x", "*x", "a%20b", "%7Bx%7D"] {
+        let issuer = format!("https://example.com/{segment}");
+        let app = Build::default().set("PORTCULLIS_ISSUER", &issuer).start().await;
+        assert_eq!(app.get(&format!("{METADATA}/{segment}")).send().await.json()["issuer"], issuer);
+        assert_eq!(app.get(&format!("{METADATA}/y")).send().await.status, 404, "{segment}");
+    }
+}
+
+#[tokio::test]
 async fn the_metadata_follows_the_setting_and_not_the_request() {
     let app = App::start().await;
     let plain = app.get(METADATA).send().await;
