@@ -14,7 +14,7 @@ use super::records::{Records, Use};
 use super::throttle::Throttle;
 use crate::domain::grant::MintRecord;
 use crate::domain::secret::{Secret, is_one_of};
-use crate::domain::{KeyId, Pepper};
+use crate::domain::{KeyId, Pepper, SecretDigest};
 use crate::store::Error as StoreError;
 use crate::time::Clock;
 
@@ -83,18 +83,27 @@ impl Authenticator {
         };
         let digest = self.pepper.digest(secret);
         self.digests.fetch_add(1, Ordering::Relaxed);
-        let found = match (&named, credentials) {
-            (Some(id), _) => self.records.by_id(id, how).await?,
-            (None, Credentials::SecretAlone(_)) => self.records.by_digest(&digest, how).await?,
+        let find = async |how| match (&named, credentials) {
+            (Some(id), _) => self.records.by_id(id, how).await,
+            (None, Credentials::SecretAlone(_)) => self.records.by_digest(&digest, how).await,
             // No key can have this id.
-            (None, Credentials::IdAndSecret(..)) => None,
+            (None, Credentials::IdAndSecret(..)) => Ok(None),
         };
-        let secrets = found.as_ref().map_or(&[][..], |record| &record.secrets);
-        let proven = is_one_of(&digest, secrets, self.clock.now());
+        let mut found = find(how).await?;
+        let mut proven = self.is_proven(&digest, found.as_deref());
+        // Only a fresh record refuses: key or secret may have been made since this one was read.
+        if !proven && how == Use::Remembered {
+            found = find(Use::Fresh).await?;
+            proven = self.is_proven(&digest, found.as_deref());
+        }
         match found {
             Some(record) if proven => Ok(record),
             _ => Err(self.denied(credentials, named.as_ref(), address)),
         }
+    }
+
+    fn is_proven(&self, digest: &SecretDigest, found: Option<&MintRecord>) -> bool {
+        is_one_of(digest, found.map_or(&[][..], |record| &record.secrets), self.clock.now())
     }
 
     /// How many digests of secrets were computed so far.

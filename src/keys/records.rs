@@ -83,8 +83,11 @@ impl Records {
 
     async fn find(&self, name: Name, how: Use) -> Result<Option<Arc<MintRecord>>, Error> {
         if how == Use::Fresh {
-            self.cache.invalidate(&name).await;
-            return Ok(self.load(&name).await?.record);
+            let read = Arc::new(self.load(&name).await?);
+            // It serves whoever comes next: a stranger who fails on and on refreshes what is
+            // remembered of a key, and does not push it out.
+            self.cache.insert(name, read.clone()).await;
+            return Ok(read.record.clone());
         }
         // The second turn loads anew what the first found outdated; if the third still finds it
         // so, the feed moves faster than we read, and a read of our own settles it.

@@ -19,6 +19,10 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many forgotten entries are deleted at once.
 const FORGET_BATCH: u32 = 500;
 
+/// How many such batches go with one sign of life. More than can be published in the meantime
+/// over a long time, or the feed would grow without end.
+const FORGET_BATCHES: u32 = 10;
+
 /// Something else that must learn of each entry of the feed.
 pub trait Follower: Send + std::marker::Sync {
     /// An entry was published.
@@ -138,7 +142,12 @@ impl Sync {
         };
         let done = async {
             self.store.heartbeat(&heartbeat).await?;
-            self.store.forget(self.clock.now(), FORGET_BATCH).await
+            for _ in 0..FORGET_BATCHES {
+                if self.store.forget(self.clock.now(), FORGET_BATCH).await? < FORGET_BATCH.into() {
+                    break;
+                }
+            }
+            Ok(())
         };
         if let Err(error) = within(done).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "no sign of life could be written");

@@ -141,3 +141,26 @@ async fn a_database_file_that_was_replaced_is_noticed() {
     app.follow().await;
     assert!(house.admits(&token).await);
 }
+
+/// More ends in a while than one batch holds: the feed must not grow without end for it.
+#[tokio::test]
+async fn a_backlog_of_ended_entries_is_cleared_away() {
+    let app = App::start().await;
+    furnish(&app).await;
+    let mut database = database(&app).await;
+    for statement in [
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) \
+         INSERT INTO feed (position, tag, kind, entry, published_at, ends_at) \
+         SELECT 100000 + i, randomblob(8), 'all', '{\"revoke\":\"all\"}', 0, i FROM n",
+        "UPDATE feed_counter SET position = 104000",
+    ] {
+        sqlx::query(statement).execute(&mut database).await.unwrap();
+    }
+    app.pass(Duration::from_secs(5)).await;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM feed WHERE ends_at <= 4000")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(left, 1, "the newest is never deleted");
+    database.close().await.unwrap();
+}

@@ -5,9 +5,11 @@ use crate::support::{App, Build};
 
 const PROXIES: &str = "PORTCULLIS_CLIENT_ADDRESS_TRUSTED_PROXIES";
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// The address that the log has of a mint from the proxy 10.0.0.1 with these headers; none if it
 /// was refused for its address.
-async fn seen(app: &App, headers: &[(&str, &str)]) -> Option<String> {
+async fn seen(app: &App, headers: Headers<'_>) -> Option<String> {
     let shop = app.tenant("shop").await;
     let key = shop.key("api").allow("0.0.0.0/0 ::/0").create().await;
     let request = headers.iter().fold(key.ask("").from("10.0.0.1"), |request, (n, v)| request.header(n, v));
@@ -25,7 +27,7 @@ async fn seen(app: &App, headers: &[(&str, &str)]) -> Option<String> {
 async fn the_walk_goes_from_the_socket_outwards() {
     let app = Build::default().set(PROXIES, "10.0.0.0/8").start().await;
     let xff = "x-forwarded-for";
-    let rows: [(&[(&str, &str)], Option<&str>); 13] = [
+    let rows: [(Headers, Option<&str>); 13] = [
         (&[], Some("10.0.0.1")),
         (&[(xff, "198.51.100.1")], Some("198.51.100.1")),
         (&[(xff, "127.0.0.1, 198.51.100.1")], Some("198.51.100.1")),
@@ -51,7 +53,7 @@ async fn the_walk_goes_from_the_socket_outwards() {
 async fn the_other_header_counts_where_it_is_the_one() {
     let build = Build::default().set(PROXIES, "10.0.0.0/8");
     let app = build.set("PORTCULLIS_CLIENT_ADDRESS_HEADER", "forwarded").start().await;
-    let rows: [(&[(&str, &str)], Option<&str>); 4] = [
+    let rows: [(Headers, Option<&str>); 4] = [
         (&[("forwarded", "for=1.1.1.1, for=198.51.100.1;proto=https")], Some("198.51.100.1")),
         (&[("forwarded", "for=\"[2001:db8::1]\"")], Some("2001:db8::1")),
         (&[("forwarded", "for=_hidden")], None),

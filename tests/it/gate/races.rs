@@ -49,25 +49,6 @@ async fn a_record_that_was_on_its_way_during_an_edit_is_not_used() {
     }
 }
 
-/// That there is no such key is remembered no longer than until there is one.
-#[tokio::test]
-async fn a_key_that_was_looked_for_too_early_is_found_once_it_is_made() {
-    let hand = Hand::new();
-    let app = Build::default().store(hand.wrap()).start().await;
-    let shop = furnish(&app).await;
-    let key = shop.key("api").create().await;
-    let elsewhere = app.second_node(Build::default()).await;
-    let early = elsewhere.tenant("early").await.key("api").create().await.id;
-    // Nobody here has heard of it.
-    let ask = |secret: &str| {
-        app.post("/oauth/token", "grant_type=client_credentials").basic(early.as_str(), secret)
-    };
-    assert_eq!(ask("wrong").send().await.status, 401);
-    app.follow().await;
-    assert_eq!(ask("wrong").send().await.status, 401);
-    assert_eq!(key.ask("").send().await.status, 200);
-}
-
 /// N judges ask on and on while the order is given; whoever asks after the node has followed it
 /// is refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

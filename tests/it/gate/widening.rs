@@ -170,3 +170,31 @@ async fn an_audience_added_to_a_key_changes_no_default() {
     assert_eq!(key.introspect(&token).await.json()["aud"], default.as_str());
     assert_eq!(key.introspect(&key.token("").await).await.json()["aud"], default.as_str());
 }
+
+/// What was acknowledged counts at once, whatever is remembered: a mint after it is not decided on
+/// the state before it (promise P2).
+#[tokio::test]
+async fn a_new_key_or_secret_works_before_the_node_has_followed() {
+    let app = App::start().await;
+    let shop = furnish(&app).await;
+    let key = shop.key("api").create().await;
+    let token = key.token("").await;
+    let ask = |secret: &str| {
+        app.post("/oauth/token", "grant_type=client_credentials").basic(key.id.as_str(), secret)
+    };
+    let (_, secret) = app.shell.regenerate(&key.id, Duration::ZERO, &Why::default()).await.unwrap();
+    assert_eq!(ask(secret.expose()).send().await.status, 200);
+    let introspect = app.post("/oauth/introspect", &format!("token={token}"));
+    assert!(introspect.bearer(secret.expose()).send().await.is_active());
+    assert_eq!(ask(&key.secret).send().await.status, 401);
+
+    // Looked for before it was there.
+    let details = KeyDetails { name: "early".into(), ..shop.key("api").details };
+    let elsewhere = app.second_node_unread(Build::default()).await;
+    let (early, secret) = elsewhere.shell.create_key(&shop.project.id, details).await.unwrap();
+    let ask = |secret: &str| {
+        app.post("/oauth/token", "grant_type=client_credentials").basic(early.id.as_str(), secret)
+    };
+    assert_eq!(ask("wrong").send().await.status, 401);
+    assert_eq!(ask(secret.expose()).send().await.status, 200);
+}

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portcullis::domain::KeyId;
+use portcullis::issuance::{Error as Refused, IssuanceLog};
 use portcullis::store::{Error, IssuedToken, IssuedTokens, Store, Unavailable};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{Answer, App, Build, Latch};
+use crate::support::{Answer, App, Build, Latch, Wire};
 
 /// A log that fails in one way or another.
 struct Faulty {
@@ -175,4 +177,58 @@ async fn in_one_commit_each_token_has_its_own_answer() {
     assert_eq!((answers.0.status, answers.1.status, answers.2.status), (200, 401, 200));
     app.follow().await;
     assert!(steady.introspect(&keeps).await.is_active() && !steady.introspect(&loses).await.is_active());
+}
+
+/// Beyond what it takes, the log turns away at once, and takes more than it took before later.
+#[tokio::test]
+async fn a_full_log_turns_away_at_once() {
+    let latch = Latch::open();
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("api").create().await;
+    key.token("").await;
+    let row = app.server.store.issued(&key.id, 1).await.unwrap().pop().unwrap();
+    latch.close();
+    let (log, _writer) = IssuanceLog::start(latch.before_commit()(app.server.store.clone()));
+    let log = Arc::new(log);
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..6_000 {
+        let (log, row) = (log.clone(), row.clone());
+        waiting.spawn(async move { log.record(row).await });
+    }
+    let first = waiting.join_next().await.unwrap().unwrap();
+    assert_eq!(first, Err(Refused::Full), "turned away while all others wait");
+    latch.release();
+    let outcomes = waiting.join_all().await;
+    let turned_away = outcomes.iter().filter(|outcome| **outcome == Err(Refused::Full)).count() + 1;
+    assert!((1_000..2_000).contains(&turned_away), "{turned_away}");
+    // The row is in the log already: whoever waited was told so.
+    assert!(outcomes.iter().all(Result::is_err));
+    assert_eq!(log.record(row).await, Err(Refused::Moved));
+}
+
+/// A stop finishes what is under way: the token is committed, handed out, and the server ends.
+#[tokio::test]
+async fn a_mint_under_way_survives_the_stop() {
+    let latch = Latch::open();
+    let app = Build::default().issued(latch.before_commit()).start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("api").create().await;
+    let wire = app.listen();
+    let form = format!("grant_type=client_credentials&client_id={}&client_secret={}", key.id, key.secret);
+    let request = format!(
+        "POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    latch.close();
+    let (mut client, came) = (wire.connect().await, latch.came());
+    client.write_all(request.as_bytes()).await.unwrap();
+    latch.until_came(came + 1).await;
+    let stopping = wire.stop();
+    let (answer, ()) = tokio::join!(Wire::closed(client), async {
+        tokio::join!(stopping, async { latch.release() });
+    });
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("access_token"), "{answer}");
+    assert_eq!(app.server.store.issued(&key.id, 10).await.unwrap().len(), 1);
 }
