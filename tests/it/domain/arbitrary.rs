@@ -142,7 +142,7 @@ pub(super) fn edited() -> impl Strategy<Value = (KeyDetails, KeyDetails)> {
                 match part {
                     0 => after.permissions = other.permissions.clone(),
                     1 => after.allowlist = other.allowlist.clone(),
-                    2 => after.audiences = other.audiences.clone(),
+                    2 => after.audiences.clone_from(&other.audiences),
                     3 => after.token_lifetime = other.token_lifetime,
                     4 => after.require_scope = other.require_scope,
                     _ => after.expires_at = other.expires_at,

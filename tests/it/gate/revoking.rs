@@ -97,7 +97,7 @@ async fn a_key_that_does_not_work_works_nowhere() {
         match how {
             "blocked" => key.act(KeyAct::Block).await,
             "deleted" => key.act(KeyAct::Delete).await,
-            _ => app.clock.advance(Duration::from_secs(60)),
+            _ => app.clock.advance(Duration::from_mins(1)),
         }
         app.follow().await;
         for (path, form) in [
