@@ -108,6 +108,9 @@ pub struct SealedKey {
 pub trait Records: Send + Sync {
     /// All that a mint's decision reads, and the feed counter, in one snapshot.
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error>;
+
+    /// The feed counter: whether anything was published since a snapshot was read.
+    async fn position(&self) -> Result<Position, Error>;
 }
 
 /// How a caller named a key.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use portcullis::keys::acts::KeyAct;
+use portcullis::keys::acts::{KeyAct, Why};
 use tokio::task::JoinSet;
 
 use super::{House, furnish};
@@ -35,7 +36,7 @@ async fn a_record_that_was_on_its_way_during_an_edit_is_not_used() {
         // The same with an authentication that commits nothing: no condition would catch it.
         let caller = shop.key("api").create().await;
         let token = caller.token("").await;
-        app.clock.advance(std::time::Duration::from_secs(31));
+        app.clock.advance(Duration::from_secs(31));
         app.follow().await;
         hand.records.close();
         let came = hand.records.came();
@@ -49,23 +50,41 @@ async fn a_record_that_was_on_its_way_during_an_edit_is_not_used() {
     }
 }
 
-/// That there is no such key is remembered no longer than until there is one.
+/// That there is no such key is remembered no longer than until there is one, although the node has
+/// not followed the feed: whoever was told of the key may use it at once.
 #[tokio::test]
 async fn a_key_that_was_looked_for_too_early_is_found_once_it_is_made() {
-    let hand = Hand::new();
-    let app = Build::default().store(hand.wrap()).start().await;
+    let app = App::start().await;
     let shop = furnish(&app).await;
-    let key = shop.key("api").create().await;
-    let elsewhere = app.second_node(Build::default()).await;
-    let early = elsewhere.tenant("early").await.key("api").create().await.id;
-    // Nobody here has heard of it.
-    let ask = |secret: &str| {
-        app.post("/oauth/token", "grant_type=client_credentials").basic(early.as_str(), secret)
+    let (id, secret) = ("imported", "a-secret-from-elsewhere");
+    let by_id = || app.post("/oauth/token", "grant_type=client_credentials").basic(id, secret);
+    let by_secret = || app.post("/oauth/token", "grant_type=client_credentials").bearer(secret);
+    assert_eq!((by_id().send().await.status, by_secret().send().await.status), (401, 401));
+
+    shop.import(id, secret, "api").await;
+
+    assert_eq!((by_id().send().await.status, by_secret().send().await.status), (200, 200));
+}
+
+/// Promise P2: no request that arrives after an edit was acknowledged is decided on the old state,
+/// and a refusal is a decision.
+#[tokio::test]
+async fn a_new_secret_is_good_before_the_node_has_followed() {
+    let app = App::start().await;
+    let shop = furnish(&app).await;
+    let old = shop.key("api").create().await;
+    let token = old.token("").await;
+    let (_, secret) = app.shell.regenerate(&old.id, Duration::ZERO, &Why::default()).await.unwrap();
+    let new = Key {
+        secret: secret.expose().to_owned(),
+        project: old.project.clone(),
+        id: old.id.clone(),
+        app: &app,
     };
-    assert_eq!(ask("wrong").send().await.status, 401);
-    app.follow().await;
-    assert_eq!(ask("wrong").send().await.status, 401);
-    assert_eq!(key.ask("").send().await.status, 200);
+
+    assert!(new.introspect(&token).await.is_active());
+    assert_eq!(new.ask("").send().await.status, 200);
+    assert_eq!(old.ask("").send().await.refusal(), (401, "invalid_client".into()));
 }
 
 /// N judges ask on and on while the order is given; whoever asks after the node has followed it

@@ -50,6 +50,10 @@ impl Records for Through {
         self.hand.records.pass().await;
         read
     }
+
+    async fn position(&self) -> Result<Position, Error> {
+        self.store.position().await
+    }
 }
 
 #[async_trait]
