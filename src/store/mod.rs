@@ -60,8 +60,8 @@ pub trait Installation: Send + Sync {
     /// The random keys that seal the rest, sealed under the master key.
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error>;
 
-    /// Records another issuer.
-    async fn change_issuer(&self, issuer: &str) -> Result<(), Error>;
+    /// Records another issuer. The feed is told nothing: no server runs meanwhile.
+    async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error>;
 }
 
 /// An installation as it was founded.
