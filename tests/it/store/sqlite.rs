@@ -197,8 +197,8 @@ async fn a_full_disk_loses_nothing_and_is_got_over() {
         assert_refused!(answer, Error::Unavailable(Unavailable::Full(_)));
         assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
     }
-    store.change_issuer("https://other.example").await.unwrap();
-    assert_eq!(store.installation().await.unwrap().unwrap().issuer, "https://other.example");
+    store.heartbeat(&sign_of_life()).await.unwrap();
+    assert_eq!(store.nodes().await.unwrap(), [sign_of_life()]);
     store.close().await;
 
     let store = SqliteStore::open(&path).await.unwrap();
