@@ -34,6 +34,8 @@ impl fmt::Display for Actor {
 pub enum Act {
     /// The installation was set up.
     Initialise,
+    /// Tokens are issued under another name from then on.
+    ChangeIssuer,
     /// A project was made.
     CreateProject,
     /// A scope of the catalogue was defined or changed.
@@ -74,6 +76,7 @@ impl Act {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Initialise => "initialise",
+            Self::ChangeIssuer => "issuer.change",
             Self::CreateProject => "project.create",
             Self::SetScope => "scope.set",
             Self::RemoveScope => "scope.remove",

@@ -9,8 +9,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::config::Settings;
-use crate::domain::audit::Actor;
+use crate::domain::ProjectId;
+use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::entropy::Entropy;
 use crate::keys::acts::Acts;
 use crate::signing::{DataKeys, Error as SigningError, WrongMasterKey};
@@ -136,8 +139,9 @@ impl Installation {
         let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
         let data_keys = DataKeys::open(&master, &store.data_keys().await.map_err(at)?)?;
         let issuer = settle_issuer(founded.issuer, terms)?;
-        if issuer.is_new {
-            store.change_issuer(&issuer.url).await.map_err(at)?;
+        if issuer.instead_of.is_some() {
+            let audit = issuer.audit(&surroundings);
+            store.change_issuer(&issuer.url, &audit).await.map_err(at)?;
         }
         Ok(Self { store, data_keys, issuer: issuer.url.into(), admin_key, surroundings })
     }
@@ -175,7 +179,22 @@ pub fn derive_issuer(settings: &Settings, bound: SocketAddr) -> Option<String> {
 
 struct Settled {
     url: String,
-    is_new: bool,
+    /// The one on record, if another is wanted.
+    instead_of: Option<String>,
+}
+
+impl Settled {
+    fn audit(&self, surroundings: &Surroundings) -> AuditDraft {
+        AuditDraft {
+            at: surroundings.clock.now(),
+            actor: Actor::Local(rustix::process::getuid().as_raw()),
+            address: None,
+            act: Act::ChangeIssuer,
+            project: Some(ProjectId::administration()),
+            target: self.url.clone(),
+            detail: json!({ "was": self.instead_of }),
+        }
+    }
 }
 
 fn settle_issuer(on_record: String, terms: &Terms) -> Result<Settled, Error> {
@@ -183,11 +202,11 @@ fn settle_issuer(on_record: String, terms: &Terms) -> Result<Settled, Error> {
         Some(wanted) if *wanted != on_record && !terms.for_founding_only => {
             let wanted = wanted.clone();
             if terms.accept_new_issuer {
-                Ok(Settled { url: wanted, is_new: true })
+                Ok(Settled { url: wanted, instead_of: Some(on_record) })
             } else {
                 Err(Error::NewIssuer { on_record, wanted })
             }
         }
-        _ => Ok(Settled { url: on_record, is_new: false }),
+        _ => Ok(Settled { url: on_record, instead_of: None }),
     }
 }

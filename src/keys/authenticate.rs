@@ -1,7 +1,7 @@
 //! Whose key is this? One answer for every surface, and no answer that helps a stranger.
 //!
 //! Unknown id, wrong secret, and wrong secret of a blocked, deleted or expired key are told apart
-//! neither by the answer nor by the work done: one digest, one look-up, the same comparisons
+//! neither by the answer nor by the work done: one digest, the same look-ups, the same comparisons
 //! (threat S5). Only whoever presents the right secret learns of the key's state, from
 //! `domain::grant::check_usable`.
 
@@ -13,8 +13,8 @@ use std::time::Duration;
 use super::records::{Records, Use};
 use super::throttle::Throttle;
 use crate::domain::grant::MintRecord;
-use crate::domain::secret::{Secret, is_one_of};
-use crate::domain::{KeyId, Pepper, SecretDigest};
+use crate::domain::secret::{Secret, SecretDigest, is_one_of};
+use crate::domain::{KeyId, Pepper};
 use crate::store::Error as StoreError;
 use crate::time::Clock;
 
@@ -89,21 +89,19 @@ impl Authenticator {
             // No key can have this id.
             (None, Credentials::IdAndSecret(..)) => Ok(None),
         };
-        let mut found = find(how).await?;
-        let mut proven = self.is_proven(&digest, found.as_deref());
-        // Only a fresh record refuses: key or secret may have been made since this one was read.
-        if !proven && how == Use::Remembered {
-            found = find(Use::Fresh).await?;
-            proven = self.is_proven(&digest, found.as_deref());
+        let mut proven = self.proven(find(how).await?, &digest);
+        // The secret may have come since, perhaps with its key: what is remembered does not refuse.
+        if proven.is_none() && how == Use::Remembered {
+            proven = self.proven(find(Use::Current).await?, &digest);
         }
-        match found {
-            Some(record) if proven => Ok(record),
-            _ => Err(self.denied(credentials, named.as_ref(), address)),
-        }
+        proven.ok_or_else(|| self.denied(credentials, named.as_ref(), address))
     }
 
-    fn is_proven(&self, digest: &SecretDigest, found: Option<&MintRecord>) -> bool {
-        is_one_of(digest, found.map_or(&[][..], |record| &record.secrets), self.clock.now())
+    /// The record, if this is the digest of one of its key's secrets.
+    fn proven(&self, found: Option<Arc<MintRecord>>, digest: &SecretDigest) -> Option<Arc<MintRecord>> {
+        let secrets = found.as_ref().map_or(&[][..], |record| &record.secrets);
+        let is_proven = is_one_of(digest, secrets, self.clock.now());
+        found.filter(|_| is_proven)
     }
 
     /// How many digests of secrets were computed so far.

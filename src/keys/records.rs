@@ -31,6 +31,8 @@ const CAPACITY: u64 = 10_000;
 pub enum Use {
     /// A remembered record will do.
     Remembered,
+    /// A remembered record will do if nothing at all was published since it was read.
+    Current,
     /// The database is read for this request alone.
     Fresh,
 }
@@ -89,17 +91,22 @@ impl Records {
             self.cache.insert(name, read.clone()).await;
             return Ok(read.record.clone());
         }
+        let least = if how == Use::Current { self.position().await? } else { Position::START };
         // The second turn loads anew what the first found outdated; if the third still finds it
         // so, the feed moves faster than we read, and a read of our own settles it.
         for _ in 0..2 {
             let read = self.cache.try_get_with(name.clone(), self.load_shared(&name)).await;
             let read = read.map_err(|_| Error::Unavailable(Unavailable::Slow))?;
-            if self.still_serves(&name, &read) {
+            if read.position >= least && self.still_serves(&name, &read) {
                 return Ok(read.record.clone());
             }
             self.cache.invalidate(&name).await;
         }
         Ok(self.load(&name).await?.record)
+    }
+
+    async fn position(&self) -> Result<Position, Error> {
+        timeout(LOAD_TIMEOUT, self.store.position()).await.unwrap_or(Err(Unavailable::Slow.into()))
     }
 
     fn still_serves(&self, name: &Name, read: &Read) -> bool {

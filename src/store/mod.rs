@@ -60,8 +60,8 @@ pub trait Installation: Send + Sync {
     /// The random keys that seal the rest, sealed under the master key.
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error>;
 
-    /// Records another issuer.
-    async fn change_issuer(&self, issuer: &str) -> Result<(), Error>;
+    /// Records another issuer. The feed is told nothing: no server runs meanwhile.
+    async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error>;
 }
 
 /// An installation as it was founded.
@@ -108,6 +108,9 @@ pub struct SealedKey {
 pub trait Records: Send + Sync {
     /// All that a mint's decision reads, and the feed counter, in one snapshot.
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error>;
+
+    /// The feed counter: whether anything was published since a snapshot was read.
+    async fn position(&self) -> Result<Position, Error>;
 }
 
 /// How a caller named a key.

@@ -15,6 +15,7 @@ use crate::store::error::{Error, Unavailable};
 pub(super) struct DatabaseFile {
     path: PathBuf,
     identity: Identity,
+    beside: Vec<(PathBuf, Identity)>,
 }
 
 /// Device and inode.
@@ -31,7 +32,19 @@ impl DatabaseFile {
     /// Takes this file for the database; makes an empty one if there is none.
     pub(super) fn prepare(path: &Path) -> Result<Self, Error> {
         let identity = prepare(path).map_err(sqlx::Error::Io)?;
-        Ok(Self { path: path.to_owned(), identity })
+        Ok(Self { path: path.to_owned(), identity, beside: Vec::new() })
+    }
+
+    /// The same, once SQLite has made the files beside it: commits not yet folded into the
+    /// database stand in its log alone. They stay while any connection is open.
+    pub(super) fn with_those_beside(mut self) -> Result<Self, Error> {
+        for suffix in ["-wal", "-shm"] {
+            let mut path = self.path.clone().into_os_string();
+            path.push(suffix);
+            let identity = Identity::of(path.as_ref()).map_err(sqlx::Error::Io)?;
+            self.beside.push((path.into(), identity));
+        }
+        Ok(self)
     }
 
     /// Where it is.
@@ -39,13 +52,13 @@ impl DatabaseFile {
         &self.path
     }
 
-    /// Whether the file at its path is still this one. What is read from another file, or written
+    /// Whether the files at their paths are still these. What is read from another file, or written
     /// to one that lost its name, is worth nothing.
     pub(super) fn check(&self) -> Result<(), Unavailable> {
-        match Identity::of(&self.path) {
-            Ok(identity) if identity == self.identity => Ok(()),
-            _ => Err(Unavailable::Replaced),
-        }
+        let itself = (&self.path, self.identity);
+        let mut files = self.beside.iter().map(|(path, identity)| (path, *identity)).chain([itself]);
+        let same = files.all(|(path, opened)| Identity::of(path).is_ok_and(|found| found == opened));
+        if same { Ok(()) } else { Err(Unavailable::Replaced) }
     }
 }
 

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use crate::domain::Position;
+use crate::domain::audit::AuditDraft;
 use crate::store::error::Error;
 use crate::store::rows::{DataKeyRow, FoundedRow};
 use crate::store::{Founded, Founding, Installation, SealedKey};
 
-use super::publish::conclude;
+use super::publish::{append_audit, conclude};
 use super::{SqliteStore, keys, projects, signing_keys};
 
 #[async_trait]
@@ -50,7 +51,7 @@ impl Installation for SqliteStore {
         Ok(rows.into_iter().map(SealedKey::from).collect())
     }
 
-    async fn change_issuer(&self, issuer: &str) -> Result<(), Error> {
+    async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error> {
         let mut transaction = self.write().await?;
         let changed = sqlx::query("UPDATE installation SET issuer = $1 WHERE id = 1")
             .bind(issuer)
@@ -59,6 +60,7 @@ impl Installation for SqliteStore {
         if changed.rows_affected() == 0 {
             return Err(Error::Missing("installation"));
         }
+        append_audit(&mut transaction, audit).await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -63,6 +63,7 @@ impl SqliteStore {
                 return Err(error);
             }
         };
+        let file = file.with_those_beside()?;
         let watch = Mutex::new(Watch::new(connect::reading(&file, options)));
         Ok(Self { file, writer, readers, watch })
     }

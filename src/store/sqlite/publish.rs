@@ -48,7 +48,7 @@ async fn publish(
 }
 
 /// Appends a row to the chain, sealed over the one before.
-async fn append_audit(connection: &mut SqliteConnection, draft: &AuditDraft) -> Result<(), Error> {
+pub(super) async fn append_audit(connection: &mut SqliteConnection, draft: &AuditDraft) -> Result<(), Error> {
     let head: Option<(i64, Vec<u8>)> =
         sqlx::query_as("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
             .fetch_optional(&mut *connection)

@@ -24,6 +24,10 @@ impl Records for SqliteStore {
         };
         Ok(Snapshot { position, value })
     }
+
+    async fn position(&self) -> Result<Position, Error> {
+        counter(&mut *self.read().await?).await
+    }
 }
 
 /// The feed counter; never the newest entry's position, which may lag behind it.

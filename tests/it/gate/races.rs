@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use portcullis::keys::acts::KeyAct;
 use tokio::task::JoinSet;
@@ -35,7 +36,7 @@ async fn a_record_that_was_on_its_way_during_an_edit_is_not_used() {
         // The same with an authentication that commits nothing: no condition would catch it.
         let caller = shop.key("api").create().await;
         let token = caller.token("").await;
-        app.clock.advance(std::time::Duration::from_secs(31));
+        app.clock.advance(Duration::from_secs(31));
         app.follow().await;
         hand.records.close();
         let came = hand.records.came();

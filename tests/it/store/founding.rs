@@ -1,10 +1,11 @@
 //! The beginning.
 
+use portcullis::domain::audit::{Act, AuditDraft};
 use portcullis::domain::{Position, ProjectId};
 use portcullis::store::{Error, Founded, Lookup};
 
 use super::database::Database;
-use super::fixtures::{NOW, founding, new_project, shop};
+use super::fixtures::{NOW, audit, founding, new_project, shop};
 
 on_every_engine!(empty:
     an_installation_is_founded_whole_and_its_feed_begins_at_one,
@@ -61,12 +62,21 @@ async fn before_the_founding_nothing_can_be_asked_or_done(db: &Database) {
     let by = Lookup::Id("pk_live_x".parse().unwrap());
     assert_refused!(db.mint_record(&by).await, Error::Missing("installation"));
     assert_refused!(db.create_project(&new_project(shop())).await, Error::Missing("installation"));
-    assert_refused!(db.change_issuer("https://other.example").await, Error::Missing("installation"));
+    assert_refused!(
+        db.change_issuer("https://other.example", &issuer_changed()).await,
+        Error::Missing("installation")
+    );
     assert_eq!(db.project(&shop()).await.unwrap(), None);
 }
 
 async fn another_issuer_takes_the_place_of_the_first(db: &Database) {
     db.found(&founding()).await.unwrap();
-    db.change_issuer("https://other.example").await.unwrap();
+    db.change_issuer("https://other.example", &issuer_changed()).await.unwrap();
     assert_eq!(db.installation().await.unwrap().unwrap().issuer, "https://other.example");
+    let acts: Vec<_> = db.audit(0, 10).await.unwrap().into_iter().map(|sealed| sealed.row.act).collect();
+    assert_eq!(acts, ["initialise", "issuer.change"]);
+}
+
+fn issuer_changed() -> AuditDraft {
+    audit(Act::ChangeIssuer, &ProjectId::administration(), "https://other.example")
 }

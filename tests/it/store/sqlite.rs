@@ -8,13 +8,15 @@ use std::time::Duration;
 use portcullis::domain::Position;
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::grant::MintRecord;
-use portcullis::store::{Error, FeedLog, Installation, Keys, SqliteOptions, SqliteStore, Unavailable};
+use portcullis::store::{
+    Error, FeedLog, Heartbeat, Installation, Keys, SqliteOptions, SqliteStore, Unavailable,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::fixtures::{founding, key_change, new_key, shop, token};
+use super::fixtures::{NOW, founding, key_change, new_key, shop, token};
 
 /// A connection as another process has it.
 async fn stranger(path: &Path) -> SqliteConnection {
@@ -134,6 +136,21 @@ async fn a_replaced_file_is_noticed_until_it_is_back() {
     assert_eq!(db.issued(&record.key.id, 10).await.unwrap().len(), 1, "only this one");
 }
 
+/// Commits that are not yet folded into the file stand in the log beside it, and who comes later
+/// reads another one.
+#[tokio::test]
+async fn a_log_that_is_gone_from_beside_the_file_is_noticed() {
+    for suffix in ["-wal", "-shm"] {
+        let db = Database::founded().await;
+        let record = db.key().await;
+        let (beside, aside) = (format!("{}{suffix}", db.file().display()), db.home().join("aside"));
+        fs::rename(&beside, &aside).unwrap();
+        assert_replaced(&db, &record).await;
+        fs::rename(&aside, &beside).unwrap();
+        assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true]);
+    }
+}
+
 async fn assert_replaced(db: &Database, record: &MintRecord) {
     assert_refused!(db.has_changed().await, Error::Unavailable(Unavailable::Replaced));
     assert_refused!(db.feed_since(Position::START).await, Error::Unavailable(Unavailable::Replaced));
@@ -180,13 +197,18 @@ async fn a_full_disk_loses_nothing_and_is_got_over() {
         assert_refused!(answer, Error::Unavailable(Unavailable::Full(_)));
         assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
     }
-    store.change_issuer("https://other.example").await.unwrap();
-    assert_eq!(store.installation().await.unwrap().unwrap().issuer, "https://other.example");
+    store.heartbeat(&sign_of_life()).await.unwrap();
+    assert_eq!(store.nodes().await.unwrap(), [sign_of_life()]);
     store.close().await;
 
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
     store.create_key(&new_key(founding().project.id)).await.unwrap();
+}
+
+fn sign_of_life() -> Heartbeat {
+    let (applied, age) = (Position::START, Duration::ZERO);
+    Heartbeat { node: "n1".into(), started_at: NOW, seen_at: NOW, applied, age }
 }
 
 #[tokio::test]

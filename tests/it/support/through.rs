@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use portcullis::domain::audit::AuditDraft;
 use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
@@ -50,6 +51,10 @@ impl Records for Through {
         self.hand.records.pass().await;
         read
     }
+
+    async fn position(&self) -> Result<Position, Error> {
+        self.store.position().await
+    }
 }
 
 #[async_trait]
@@ -95,8 +100,8 @@ impl Installation for Through {
         self.store.data_keys().await
     }
 
-    async fn change_issuer(&self, issuer: &str) -> Result<(), Error> {
-        self.store.change_issuer(issuer).await
+    async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error> {
+        self.store.change_issuer(issuer, audit).await
     }
 }
 
