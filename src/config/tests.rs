@@ -43,7 +43,7 @@ fn nothing_set_gives_the_documented_defaults() {
             trusted_proxies: [],
             header: XForwardedFor,
         },
-        rotate_every: Duration::from_hours(30 * 24),
+        rotate_every: 2592000s,
         throttle: Throttle {
             key_failures: 10,
             address_failures: 100,

@@ -6,7 +6,7 @@
 //! answers to those are too strict or too lax; the secret does not pass through it either.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use oxide_auth::code_grant::client_credentials::{
     ClientCredentials, Error as MachineError, Input, Output, Request,
@@ -19,7 +19,7 @@ use super::client_auth;
 use super::error::Error;
 use super::request::{TokenRequest, read_ask};
 use crate::domain::TokenId;
-use crate::domain::grant::{Grant, Moment, decide as decide_grant};
+use crate::domain::grant::{Grant, MintRecord, Moment, Refusal, check_usable, decide as decide_grant};
 use crate::keys::Use;
 use crate::web::Server;
 
@@ -55,11 +55,7 @@ pub(super) async fn decide(
             Output::Extend => Input::Extended { extensions: Extensions::new() },
             Output::Negotiate { bound_client, .. } => {
                 let record = record.as_deref().ok_or(Error::Server)?;
-                let ask = read_ask(&request.form)?;
-                let now = server.clock.now();
-                let jti = TokenId::new(now, server.entropy.bytes());
-                let moment = Moment { issuer: &server.issuer, now, jti };
-                let decided = match decide_grant(record, &ask, request.address, &moment) {
+                let decided = match negotiate(server, request, record)? {
                     Ok(decided) => decided,
                     Err(_) if how == Use::Remembered => return Ok(None),
                     Err(refusal) => return Err(Error::refused(&refusal, request.presented.challenge)),
@@ -77,11 +73,23 @@ pub(super) async fn decide(
     }
 }
 
-async fn authenticate(
+/// What the key gets for the request. Whether it may be used at all comes before what it asks.
+fn negotiate(
     server: &Server,
     request: &TokenRequest,
-    how: Use,
-) -> Result<std::sync::Arc<crate::domain::grant::MintRecord>, Error> {
+    record: &MintRecord,
+) -> Result<Result<Grant, Refusal>, Error> {
+    let now = server.clock.now();
+    if let Err(refusal) = check_usable(&record.key, request.address, now) {
+        return Ok(Err(refusal));
+    }
+    let ask = read_ask(&request.form)?;
+    let jti = TokenId::new(now, server.entropy.bytes());
+    let moment = Moment { issuer: &server.issuer, now, jti };
+    Ok(decide_grant(record, &ask, request.address, &moment))
+}
+
+async fn authenticate(server: &Server, request: &TokenRequest, how: Use) -> Result<Arc<MintRecord>, Error> {
     let (presented, address) = (&request.presented, request.address);
     let found = server.authenticator.authenticate(&presented.credentials, address, how).await;
     let record = found.map_err(|denied| Error::denied(denied, presented.challenge))?;

@@ -76,8 +76,10 @@ fn read_scope(caller: &Caller) -> Result<ScopeSet, Error> {
     scope.map_err(|_| Error::InvalidRequest("`scope` is not a list of scope values"))
 }
 
+/// An empty `client_ip` is a resource server that could not tell: it is refused, not left unjudged.
 fn read_place(caller: &Caller) -> Result<Place, Error> {
-    match caller.form.get("client_ip").map(str::parse) {
+    let named = caller.form.is_named("client_ip");
+    match named.then(|| caller.form.get("client_ip").unwrap_or_default().parse()) {
         None => Ok(Place::NotJudged),
         Some(Ok(address)) => Ok(Place::From(Some(address))),
         Some(Err(_)) => Err(Error::InvalidRequest("`client_ip` is not an IP address")),

@@ -15,6 +15,9 @@ use super::error::{Error, no_store};
 use crate::domain::{ScopeSet, TokenRefusal};
 use crate::web::{Bearer, ClientAddress, Form, NoBearer, Server};
 
+/// The longest query, in bytes: the scope in it comes back in a header.
+const MAX_QUERY_BYTES: usize = 2048;
+
 /// The endpoint.
 pub(super) async fn verify(
     State(server): State<Arc<Server>>,
@@ -55,7 +58,11 @@ fn judge(
 }
 
 fn read_scope(query: Option<&str>) -> Result<ScopeSet, &'static str> {
-    let form = Form::read(query.unwrap_or_default().as_bytes()).map_err(|_| "the query cannot be read")?;
+    let query = query.unwrap_or_default();
+    if query.len() > MAX_QUERY_BYTES {
+        return Err("the query is too long");
+    }
+    let form = Form::read(query.as_bytes()).map_err(|_| "the query cannot be read")?;
     form.get("scope").unwrap_or_default().parse().map_err(|_| "`scope` is not a list of scope values")
 }
 

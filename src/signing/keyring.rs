@@ -194,6 +194,7 @@ pub fn generate(
     sealing: &SealingKey,
     entropy: &dyn Entropy,
 ) -> StoredSigningKey {
+    provider::install();
     let (pair, pkcs8) = Pair::generate(algorithm);
     let jwk = pair.public();
     let kid: SigningKeyId =

@@ -103,6 +103,12 @@ impl Form {
         self.all(name).next()
     }
 
+    /// Whether a parameter is there at all, empty or not.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// The values of a parameter that may stand more than once, without empty ones.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let named = self.0.iter().filter(move |(known, _)| known == name);

@@ -135,9 +135,11 @@ async fn scope_and_address_are_judged_if_they_are_given_and_refused_if_unreadabl
         ("scope=items:read&client_ip=192.0.2.1", "true"),
         ("scope=items:read&client_ip=198.51.100.1", "false"),
         ("scope=items:write&client_ip=192.0.2.1", "false"),
-        ("scope=&client_ip=", "true"),
+        ("scope=", "true"),
     ];
     let unreadable = [
+        // A resource server that could not tell the address is not one that does not ask.
+        "client_ip=",
         "client_ip=192.0.2",
         "client_ip=192.0.2.1:80",
         "client_ip=192.0.2.01",
