@@ -83,7 +83,7 @@ pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_mins(5);
 /// How long memory keeps any revocation, whatever the clocks say. A token that it kills was minted
 /// before it, so it lives 15 minutes more at most: if our clock ran ahead when the entry came and
 /// is put right afterwards, the entry must not be gone before the token (threat S24).
-const KEPT_AT_LEAST: Duration = Duration::from_mins(20);
+pub const KEPT_AT_LEAST: Duration = Duration::from_mins(20);
 
 /// What a copy of the feed is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_guard::revocation::KEPT_AT_LEAST;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -22,6 +23,34 @@ const FORGET_BATCH: u32 = 500;
 /// How many such batches go with one sign of life. More than can be published in the meantime
 /// over a long time, or the feed would grow without end.
 const FORGET_BATCHES: u32 = 10;
+
+/// What may be forgotten, by the clock that nobody sets: entries that this node has known for so
+/// long that the tokens they kill are dead. By the wall clock alone, one that runs two hours ahead
+/// for a moment would delete revocations of tokens that live on when it is put right (threat S24).
+#[derive(Debug, Default)]
+struct LongKnown {
+    until: Position,
+    next: Option<(Duration, Position)>,
+}
+
+impl LongKnown {
+    /// Up to where entries have been known for long, if so much is applied at this time.
+    fn until(&mut self, monotonic: Duration, applied: Position) -> Position {
+        if applied < self.until {
+            // Another history: nothing of it has been known for long.
+            *self = Self::default();
+        }
+        match self.next {
+            Some((since, next)) if monotonic.saturating_sub(since) >= KEPT_AT_LEAST => {
+                self.until = next;
+                self.next = Some((monotonic, applied));
+            }
+            Some(_) => {}
+            None => self.next = Some((monotonic, applied)),
+        }
+        self.until
+    }
+}
 
 /// Something else that must learn of each entry of the feed.
 pub trait Follower: Send + std::marker::Sync {
@@ -44,6 +73,7 @@ pub struct Sync {
     started_at: Timestamp,
     /// When the last poll was begun; held while one runs, so that reads are applied in order.
     polled: Mutex<Option<Moment>>,
+    long_known: Mutex<LongKnown>,
 }
 
 /// What a [`Sync`] works with.
@@ -70,7 +100,8 @@ impl Sync {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, clock, copy, keyring, sealing, followers, node } = parts;
         let started_at = clock.now();
-        Self { store, clock, copy, keyring, sealing, followers, node, started_at, polled: Mutex::default() }
+        let (polled, long_known) = (Mutex::default(), Mutex::default());
+        Self { store, clock, copy, keyring, sealing, followers, node, started_at, polled, long_known }
     }
 
     /// One turn of the loop: reads the feed if anything may have changed, or if a poll is due; it
@@ -140,10 +171,12 @@ impl Sync {
             applied: self.copy.applied(),
             age: self.copy.age().unwrap_or_default(),
         };
+        let now = heartbeat.seen_at;
+        let until = self.long_known.lock().await.until(self.clock.monotonic(), heartbeat.applied);
         let done = async {
             self.store.heartbeat(&heartbeat).await?;
             for _ in 0..FORGET_BATCHES {
-                if self.store.forget(self.clock.now(), FORGET_BATCH).await? < FORGET_BATCH.into() {
+                if self.store.forget(now, until, FORGET_BATCH).await? < FORGET_BATCH.into() {
                     break;
                 }
             }

@@ -220,9 +220,9 @@ pub trait FeedLog: Send + Sync {
     /// Revokes one token; [`Error::Full`] if its project has `limit` live revocations of tokens.
     async fn revoke_token(&self, revocation: &TokenRevocation) -> Result<Position, Error>;
 
-    /// Deletes at most `limit` entries whose end has come, never the newest; tells how many. Nodes
-    /// that gave no sign of life for a week go too.
-    async fn forget(&self, now: Timestamp, limit: u32) -> Result<u64, Error>;
+    /// Deletes at most `limit` entries up to `until` whose end has come, never the newest; tells how
+    /// many. Nodes that gave no sign of life for a week go too.
+    async fn forget(&self, now: Timestamp, until: Position, limit: u32) -> Result<u64, Error>;
 }
 
 /// What a read of the feed found.

@@ -84,15 +84,16 @@ impl FeedLog for SqliteStore {
         Ok(position)
     }
 
-    async fn forget(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
+    async fn forget(&self, now: Timestamp, until: Position, limit: u32) -> Result<u64, Error> {
         let mut transaction = self.write().await?;
         let forgotten = sqlx::query(
             "DELETE FROM feed WHERE position IN (\
                SELECT position FROM feed \
-               WHERE ends_at <= $1 AND position < (SELECT max(position) FROM feed) \
-               ORDER BY ends_at LIMIT $2)",
+               WHERE ends_at <= $1 AND position <= $2 AND position < (SELECT max(position) FROM feed) \
+               ORDER BY ends_at LIMIT $3)",
         )
         .bind(now.millis())
+        .bind(rows::stored(until))
         .bind(limit)
         .execute(&mut *transaction)
         .await?;

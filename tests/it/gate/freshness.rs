@@ -151,6 +151,27 @@ async fn a_wall_clock_set_back_makes_no_copy_young() {
     assert!(!house.admits(&dead).await);
 }
 
+/// Threat S24: a clock that runs ahead for a moment, is put right, and a restart.
+#[tokio::test]
+async fn a_clock_that_ran_ahead_makes_nobody_forget_what_a_token_outlives() {
+    let app = App::start().await;
+    let shop = furnish(&app).await;
+    let key = shop.key("api").create().await;
+    let dead = key.token("").await;
+    key.act(KeyAct::RevokeTokens).await;
+    // The newest entry would be kept anyway.
+    shop.key("api").create().await;
+    app.follow().await;
+
+    let ahead = Duration::from_hours(2);
+    app.clock.step_wall_forward(ahead);
+    app.follow().await;
+    app.clock.step_wall_back(ahead);
+
+    let restarted = app.second_node(Build::default()).await;
+    assert_eq!(restarted.get("/v1/auth/verify").bearer(&dead).send().await.status, 401);
+}
+
 #[tokio::test]
 async fn a_copy_that_is_late_admits() {
     let app = App::start().await;

@@ -9,6 +9,9 @@ use portcullis::store::{Error, FeedRead, Heartbeat};
 use super::database::Database;
 use super::fixtures::{NOW, key_change, later, new_key, token_revocation};
 
+/// Beyond every entry.
+const EVERY: Position = Position::new(u64::MAX);
+
 on_every_engine!(founded:
     the_feed_is_read_from_any_position_in_order,
     an_entry_is_read_back_with_its_mark_and_its_end,
@@ -40,7 +43,7 @@ async fn the_feed_is_read_from_any_position_in_order(db: &Database) {
         assert_eq!(rest.boundary, Some(entry.tag));
         assert_eq!((rest.position, rest.newest), (whole.position, whole.newest));
     }
-    let beyond = read(db, Position::new(u64::MAX)).await;
+    let beyond = read(db, EVERY).await;
     assert_eq!((beyond.boundary, beyond.entries, beyond.position), (None, vec![], whole.position));
 }
 
@@ -66,10 +69,11 @@ async fn ended_entries_are_forgotten_but_never_the_newest(db: &Database) {
     let kept = db.revoke_token(&forever).await.unwrap();
     let newest = db.revoke_token(&token_revocation(10)).await.unwrap();
     // Projects and keys end 3,600 s after publication, the token 300 s after its own end.
-    assert_eq!(db.forget(later(1199), 100).await.unwrap(), 0);
-    assert_eq!(db.forget(later(1200), 100).await.unwrap(), 0, "it is the newest");
-    assert_eq!(db.forget(later(3600), 100).await.unwrap(), 2);
-    assert_eq!(db.forget(later(1_000_000), 100).await.unwrap(), 0);
+    assert_eq!(db.forget(later(1199), EVERY, 100).await.unwrap(), 0);
+    assert_eq!(db.forget(later(1200), EVERY, 100).await.unwrap(), 0, "it is the newest");
+    assert_eq!(db.forget(later(3600), Position::START, 100).await.unwrap(), 0, "none is known for long");
+    assert_eq!(db.forget(later(3600), EVERY, 100).await.unwrap(), 2);
+    assert_eq!(db.forget(later(1_000_000), EVERY, 100).await.unwrap(), 0);
     let left: Vec<Position> = db.whole_feed().await.iter().map(|entry| entry.position).collect();
     assert_eq!(left, [kept, newest]);
 }
@@ -79,7 +83,7 @@ async fn a_forgotten_boundary_has_no_mark_and_the_counter_stays(db: &Database) {
     db.key().await;
     let before = read(db, boundary).await;
     assert!(before.boundary.is_some());
-    db.forget(later(3600), 100).await.unwrap();
+    db.forget(later(3600), EVERY, 100).await.unwrap();
     let after = read(db, boundary).await;
     assert_eq!(after, FeedRead { boundary: None, ..before });
     assert!(db.key().await.position > after.position);
@@ -91,7 +95,7 @@ async fn forgetting_goes_in_small_steps(db: &Database) {
     }
     let mut steps = Vec::new();
     for _ in 0..4 {
-        steps.push(db.forget(later(3600), 2).await.unwrap());
+        steps.push(db.forget(later(3600), EVERY, 2).await.unwrap());
     }
     assert_eq!(steps, [2, 2, 1, 0]);
     assert_eq!(db.whole_feed().await.len(), 1);

@@ -81,8 +81,8 @@ impl FeedLog for Through {
         self.store.revoke_token(revocation).await
     }
 
-    async fn forget(&self, now: Timestamp, limit: u32) -> Result<u64, Error> {
-        self.store.forget(now, limit).await
+    async fn forget(&self, now: Timestamp, until: Position, limit: u32) -> Result<u64, Error> {
+        self.store.forget(now, until, limit).await
     }
 }
 
