@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, Request};
 
 use super::client_auth;
 use super::error::Error;
+use super::request::KeyRequest;
 use crate::domain::grant::{MintRecord, check_usable};
 use crate::keys::Use;
-use crate::web::{ClientAddress, Form, Server};
+use crate::web::{Form, Server};
 
 /// An authenticated, usable key, and the form that it sent.
 #[derive(Debug)]
@@ -26,10 +27,7 @@ impl FromRequest<Arc<Server>> for Caller {
     type Rejection = Error;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Error> {
-        let (mut parts, body) = request.into_parts();
-        let Ok(ClientAddress(address)) = ClientAddress::from_request_parts(&mut parts, server).await;
-        let form = Form::of_request(&parts, body).await?;
-        let presented = client_auth::read(&parts.headers, &form)?;
+        let KeyRequest { presented, address, form } = KeyRequest::from_request(request, server).await?;
         let challenge = presented.challenge;
         let authenticate = |how| server.authenticator.authenticate(&presented.credentials, address, how);
         let denied = |denied| Error::denied(denied, challenge);

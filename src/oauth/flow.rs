@@ -17,7 +17,7 @@ use oxide_auth::primitives::registrar::{BoundClient, PreGrant, RegisteredUrl};
 
 use super::client_auth;
 use super::error::Error;
-use super::request::{TokenRequest, read_ask};
+use super::request::{KeyRequest, read_ask};
 use crate::domain::TokenId;
 use crate::domain::grant::{Grant, MintRecord, Moment, Refusal, check_usable, decide as decide_grant};
 use crate::keys::Use;
@@ -33,11 +33,7 @@ static NO_REDIRECT: LazyLock<RegisteredUrl> = LazyLock::new(|| {
 ///
 /// # Errors
 /// The refusal, as RFC 6749 §5.2 has it.
-pub(super) async fn decide(
-    server: &Server,
-    request: &TokenRequest,
-    how: Use,
-) -> Result<Option<Grant>, Error> {
+pub(super) async fn decide(server: &Server, request: &KeyRequest, how: Use) -> Result<Option<Grant>, Error> {
     let mut machine = ClientCredentials::new(&Seen(request));
     let (mut input, mut record, mut grant) = (Input::None, None, None);
     loop {
@@ -76,7 +72,7 @@ pub(super) async fn decide(
 /// What the key gets for the request. Whether it may be used at all comes before what it asks.
 fn negotiate(
     server: &Server,
-    request: &TokenRequest,
+    request: &KeyRequest,
     record: &MintRecord,
 ) -> Result<Result<Grant, Refusal>, Error> {
     let now = server.clock.now();
@@ -89,7 +85,7 @@ fn negotiate(
     Ok(decide_grant(record, &ask, request.address, &moment))
 }
 
-async fn authenticate(server: &Server, request: &TokenRequest, how: Use) -> Result<Arc<MintRecord>, Error> {
+async fn authenticate(server: &Server, request: &KeyRequest, how: Use) -> Result<Arc<MintRecord>, Error> {
     let (presented, address) = (&request.presented, request.address);
     let found = server.authenticator.authenticate(&presented.credentials, address, how).await;
     let record = found.map_err(|denied| Error::denied(denied, presented.challenge))?;
@@ -98,7 +94,7 @@ async fn authenticate(server: &Server, request: &TokenRequest, how: Use) -> Resu
 }
 
 /// The request as the machine sees it: that there are credentials, and which grant is wanted.
-struct Seen<'a>(&'a TokenRequest);
+struct Seen<'a>(&'a KeyRequest);
 
 impl Request for Seen<'_> {
     fn valid(&self) -> bool {

@@ -1,4 +1,4 @@
-//! A token request, read and not yet believed.
+//! A request in a key's name, read and not yet believed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::domain::grant::Ask;
 use crate::domain::{Audience, Lifetime};
 use crate::web::{ClientAddress, Form, Server};
 
-/// A token request (RFC 6749 §4.4.2).
+/// A form and the credentials that came with it (RFC 6749 §2.3).
 #[derive(Debug)]
-pub(super) struct TokenRequest {
+pub(super) struct KeyRequest {
     /// The credentials.
     pub presented: Presented,
     /// Where it came from.
@@ -22,7 +22,7 @@ pub(super) struct TokenRequest {
     pub form: Form,
 }
 
-impl FromRequest<Arc<Server>> for TokenRequest {
+impl FromRequest<Arc<Server>> for KeyRequest {
     type Rejection = Error;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Error> {

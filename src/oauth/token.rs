@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::error::{Error, no_store};
 use super::flow;
-use super::request::TokenRequest;
+use super::request::KeyRequest;
 use crate::domain::grant::Grant;
 use crate::issuance::Error as IssuanceError;
 use crate::keys::Use;
@@ -29,7 +29,7 @@ pub(super) struct Minted {
 ///
 /// # Errors
 /// See [`Error`].
-pub(super) async fn token(State(server): State<Arc<Server>>, request: TokenRequest) -> Result<Minted, Error> {
+pub(super) async fn token(State(server): State<Arc<Server>>, request: KeyRequest) -> Result<Minted, Error> {
     if server.copy.freshness() == Freshness::Stale {
         return Err(Error::Unavailable);
     }
@@ -63,7 +63,7 @@ fn sign_unless_killed(server: &Server, grant: &Grant) -> Result<Option<String>, 
     Ok(Some(signed.token))
 }
 
-fn row(grant: &Grant, request: &TokenRequest) -> IssuedToken {
+fn row(grant: &Grant, request: &KeyRequest) -> IssuedToken {
     let claims = &grant.claims;
     let audiences: Vec<&str> = claims.aud.iter().map(crate::domain::Audience::as_str).collect();
     IssuedToken {
