@@ -26,8 +26,16 @@ const PERMISSION: &str = "portcullis:introspect";
 /// See [`Error`].
 pub(super) async fn introspect(State(server): State<Arc<Server>>, caller: Caller) -> Result<Response, Error> {
     let token = caller.form.get("token").ok_or(Error::InvalidRequest("`token` is missing"))?;
-    let (scope, place) = (read_scope(&caller)?, read_place(&caller)?);
-    let answer = match judge(&server, &caller, token, &scope, place) {
+    answer(&server, &caller, token)
+}
+
+/// What is said of a token.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) fn answer(server: &Server, caller: &Caller, token: &str) -> Result<Response, Error> {
+    let (scope, place) = (read_scope(caller)?, read_place(caller)?);
+    let answer = match judge(server, caller, token, &scope, place) {
         Ok(token) => describe(&token),
         Err(refusal) if refusal.class() == Class::Unknown => return Err(Error::Unavailable),
         Err(_) => json!({ "active": false }),

@@ -13,6 +13,7 @@ mod request;
 mod revoke;
 mod token;
 mod verify;
+mod voucherify;
 
 use std::sync::Arc;
 
@@ -53,7 +54,8 @@ pub fn routes(issuer: &str) -> Router<Arc<Server>> {
         .without_v07_checks()
         .route(METADATA_PATH, get(metadata::metadata))
         .route(JWKS_PATH, get(metadata::jwks))
-        .route("/v1/auth/verify", get(verify::verify));
+        .route("/v1/auth/verify", get(verify::verify))
+        .merge(voucherify::routes());
     for endpoint in ENDPOINTS {
         router = router.route(endpoint.path, (endpoint.route)());
     }

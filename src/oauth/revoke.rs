@@ -28,14 +28,21 @@ const MOST_LIVE: u32 = 100_000;
 /// See [`Error`].
 pub(super) async fn revoke(State(server): State<Arc<Server>>, caller: Caller) -> Result<Response, Error> {
     let token = caller.form.get("token").ok_or(Error::InvalidRequest("`token` is missing"))?;
-    if let Some(live) = live(&server, &caller, token) {
-        if live.claims().client_id != caller.record.key.id {
-            return Err(Error::InvalidRequest("the token was minted by another key"));
-        }
-        server.revoking.check(&caller.record.key.id).map_err(Error::TooMany)?;
-        publish(&server, &caller, &live).await?;
-    }
+    take_back(&server, &caller, token).await?;
     Ok((StatusCode::OK, no_store()).into_response())
+}
+
+/// Revokes a token of the caller's own; one that is worth nothing any more is left alone.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn take_back(server: &Server, caller: &Caller, token: &str) -> Result<(), Error> {
+    let Some(live) = live(server, caller, token) else { return Ok(()) };
+    if live.claims().client_id != caller.record.key.id {
+        return Err(Error::InvalidRequest("the token was minted by another key"));
+    }
+    server.revoking.check(&caller.record.key.id).map_err(Error::TooMany)?;
+    publish(server, caller, &live).await
 }
 
 /// The token, if it is one of ours and neither expired nor known to be dead.

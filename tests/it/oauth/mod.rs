@@ -14,3 +14,4 @@ mod revoke;
 mod scope;
 mod token;
 mod verify;
+mod voucherify;
