@@ -61,10 +61,7 @@ pub fn routes(issuer: &str) -> Router<Arc<Server>> {
     }
     let after_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
     match after_scheme.split_once('/') {
-        // The path is taken as it is: a segment like `:x` is no parameter, and no reason to panic.
-        Some((_, path)) => {
-            router.without_v07_checks().route(&format!("{METADATA_PATH}/{path}"), get(metadata::metadata))
-        }
+        Some((_, path)) => router.route(&format!("{METADATA_PATH}/{path}"), get(metadata::metadata)),
         None => router,
     }
 }
