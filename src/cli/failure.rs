@@ -119,7 +119,7 @@ fn code_of_installation(error: &installation::Error) -> (&'static str, u8) {
     use installation::Error as E;
     match error {
         E::None(_) => ("no_installation", 3),
-        E::File(FileError::Io { .. }) => ("data_dir", 3),
+        E::File(FileError::Io { .. } | FileError::LostDatabase { .. }) => ("data_dir", 3),
         E::File(FileError::Locked(_)) => ("unavailable", 4),
         E::File(FileError::Open(_) | FileError::NotAMasterKey(_)) | E::MasterKey(_) | E::NoMasterKey(_) => {
             ("master_key", 3)

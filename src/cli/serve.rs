@@ -99,11 +99,17 @@ fn announce(
 struct Stopping {
     terminate: Signal,
     interrupt: Signal,
+    /// Caught, and not waited for: a file that may not grow is an error of the write, not the end.
+    _file_size: Signal,
 }
 
 impl Stopping {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
     }
 
     async fn wait(&mut self) {

@@ -202,8 +202,18 @@ pub fn audiences_of(record: &MintRecord, issuer: &str) -> Vec<Audience> {
     if record.key.details.audiences.is_empty() {
         return vec![default];
     }
-    let still_ours = |audience: &&Audience| **audience == default || record.audiences.contains(audience);
+    // What begins with the issuer is not a project's, although it may have been before the issuer
+    // was changed.
+    let own = |audience: &Audience| record.audiences.contains(audience) && !is_of_issuer(audience, issuer);
+    let still_ours = |audience: &&Audience| **audience == default || own(audience);
     record.key.details.audiences.iter().filter(still_ours).cloned().collect()
+}
+
+/// Whether an audience is the issuer or lies below it: those are given by Portcullis itself.
+#[must_use]
+pub fn is_of_issuer(audience: &Audience, issuer: &str) -> bool {
+    let rest = audience.as_str().strip_prefix(issuer);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// `<issuer>/projects/<project id>`; for administrators' keys the admin surface.

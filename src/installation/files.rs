@@ -28,6 +28,14 @@ pub enum FileError {
     /// It does not hold a master key.
     #[error("{} does not hold a master key of 64 hex digits; restore the file that belongs to this database", .0.display())]
     NotAMasterKey(PathBuf),
+    /// The database is gone, and what belonged to it is still there.
+    #[error("the database {} is missing, but {} of its installation is there; restore the database, or move that file away to begin anew", .database.display(), .left.display())]
+    LostDatabase {
+        /// Where the database was.
+        database: PathBuf,
+        /// What is left of its installation.
+        left: PathBuf,
+    },
     /// Another server runs on it.
     #[error("another `portcullis serve` runs on {}; stop it, or name another --data-dir", .0.display())]
     Locked(PathBuf),
@@ -62,6 +70,13 @@ impl Files {
     #[must_use]
     pub fn admin_key_path(&self) -> PathBuf {
         self.folder.join("admin-key.json")
+    }
+
+    /// Without a database there is no administrator's key either: it is written when the database is
+    /// there. A founding in its place would overwrite the key, and hide the loss.
+    pub(super) fn check_nothing_was_lost(&self) -> Result<(), FileError> {
+        let left = self.admin_key_path();
+        if left.exists() { Err(FileError::LostDatabase { database: self.database(), left }) } else { Ok(()) }
     }
 
     /// Makes the folder, for its owner alone, if it is not there.

@@ -114,10 +114,14 @@ impl Installation {
     /// See [`Error`].
     pub async fn open(settings: &Settings, terms: &Terms, surroundings: Surroundings) -> Result<Self, Error> {
         let files = Files::in_folder(&settings.data_dir);
+        if !files.database().exists() {
+            files.check_nothing_was_lost()?;
+            if !terms.found {
+                return Err(Error::None(settings.data_dir.clone()));
+            }
+        }
         if terms.found {
             files.make_folder()?;
-        } else if !files.database().exists() {
-            return Err(Error::None(settings.data_dir.clone()));
         }
         let path = files.database();
         let at = |source| Error::Store { path: path.clone(), source };

@@ -7,6 +7,7 @@ use crate::domain::api_key::check_name;
 use crate::domain::audit::Act;
 use crate::domain::edit::{ProjectChange, ProjectEdit};
 use crate::domain::feed::{Changed, FeedDraft};
+use crate::domain::grant::is_of_issuer;
 use crate::domain::{
     Audience, CatalogueScope, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm, base62,
 };
@@ -68,7 +69,7 @@ impl Acts {
     /// # Errors
     /// See [`Error`].
     pub async fn add_audience(&self, project: &ProjectId, audience: Audience) -> Result<Done, Error> {
-        if audience.as_str().starts_with(&*self.issuer) {
+        if is_of_issuer(&audience, &self.issuer) {
             return Err(Error::OwnAudience);
         }
         let target = audience.to_string();

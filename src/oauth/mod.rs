@@ -51,11 +51,11 @@ const ENDPOINTS: [Endpoint; 3] = [
 pub fn routes(issuer: &str) -> Router<Arc<Server>> {
     // The check is for placeholders of an older router; an issuer's path may begin like one.
     let mut router = Router::new()
-        .without_v07_checks()
         .route(METADATA_PATH, get(metadata::metadata))
         .route(JWKS_PATH, get(metadata::jwks))
         .route("/v1/auth/verify", get(verify::verify))
-        .merge(voucherify::routes());
+        .merge(voucherify::routes())
+        .without_v07_checks();
     for endpoint in ENDPOINTS {
         router = router.route(endpoint.path, (endpoint.route)());
     }

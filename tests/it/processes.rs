@@ -97,13 +97,14 @@ async fn whatever_the_shell_takes_away_the_running_server_refuses() {
 
 #[tokio::test]
 async fn a_new_secret_leaves_the_tokens_alone_and_ends_the_old_one_at_once() {
-    let scene = Scene::set();
+    let mut scene = Scene::set();
     let token = scene.token().await;
     let new = scene.serving.shell(&["key", "regenerate", &scene.key])["secret"].as_str().unwrap().to_owned();
     // Asked for after the act was acknowledged: whatever is remembered, nothing is minted on it.
     assert_eq!(scene.mint().await.0, 401);
     assert_eq!(scene.verify(&token).await.0, 200);
-    assert_ne!(new, scene.secret);
+    scene.secret = new;
+    assert_eq!(scene.mint().await.0, 200);
 }
 
 #[test]
@@ -114,4 +115,21 @@ fn a_second_server_on_the_same_folder_is_refused() {
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(4), "{said}");
     assert!(said.contains("another `portcullis serve` runs on"), "{said}");
+}
+
+#[test]
+fn a_lost_database_is_not_founded_anew_over_the_key_that_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::start(folder.path());
+    let data = folder.path().join("portcullis-data");
+    let admin_key = std::fs::read(data.join("admin-key.json")).unwrap();
+    for file in ["portcullis.db", "portcullis.db-wal", "portcullis.db-shm"] {
+        std::fs::remove_file(data.join(file)).unwrap();
+    }
+    let again = serving.try_shell(&["init"]);
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert_eq!(again.status.code(), Some(3), "{said}");
+    assert!(said.contains("restore the database"), "{said}");
+    assert_eq!(std::fs::read(data.join("admin-key.json")).unwrap(), admin_key);
+    assert!(!data.join("portcullis.db").exists());
 }

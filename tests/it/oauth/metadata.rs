@@ -57,17 +57,6 @@ async fn the_metadata_names_what_is_there_and_nothing_else() {
     }
 }
 
-/// The router's own syntax for parameters: taken for one, the server would not start.
-#[tokio::test]
-async fn the_path_of_an_issuer_is_taken_as_it_is() {
-    for path in [":tenant", "*rest", "a/:b/*c", "healthz"] {
-        let issuer = format!("https://example.com/{path}");
-        let app = Build::default().set("PORTCULLIS_ISSUER", &issuer).start().await;
-        assert_eq!(app.get(&format!("{METADATA}/{path}")).send().await.json()["issuer"], issuer);
-        assert_eq!(app.get(&format!("{METADATA}/other/x/y")).send().await.status, 404, "{path}");
-    }
-}
-
 #[tokio::test]
 async fn the_metadata_of_an_issuer_with_a_path_stands_between_host_and_path_too() {
     // RFC 8414 §3.1.
