@@ -53,6 +53,9 @@ pub enum Unavailable {
     /// It was made by a newer release.
     #[error("it was made by a newer release of Portcullis; start that one")]
     Newer,
+    /// Its pages are not what was written.
+    #[error("its file is damaged; restore a backup")]
+    Damaged,
     /// It did not answer in time.
     #[error("it did not answer in time")]
     Slow,

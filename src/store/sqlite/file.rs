@@ -57,7 +57,7 @@ impl DatabaseFile {
     pub(super) fn check(&self) -> Result<(), Unavailable> {
         let itself = (&self.path, self.identity);
         let beside = self.beside.iter().map(|(path, identity)| (path, *identity));
-        beside.chain([itself]).try_for_each(|(path, opened)| match Identity::of(path) {
+        [itself].into_iter().chain(beside).try_for_each(|(path, opened)| match Identity::of(path) {
             Ok(found) if found == opened => Ok(()),
             Ok(_) => Err(Unavailable::Replaced),
             // Whatever hides it: it may come back.
