@@ -127,6 +127,9 @@ fn code_of_installation(error: &installation::Error) -> (&'static str, u8) {
         E::Store { source, .. } => code_of_store(source),
         E::Signing(_) => ("damaged", 4),
         E::Backup => ("backup", 1),
+        E::Exists(_) => ("exists", 1),
+        E::NotABackup(_) => ("no_backup", 1),
+        E::Occupied(_) => ("occupied", 1),
         E::NewIssuer { .. } | E::NoIssuer => ("issuer", 3),
     }
 }

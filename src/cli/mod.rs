@@ -5,6 +5,7 @@
 
 mod audience;
 mod audit;
+mod backup;
 mod demo;
 mod failure;
 mod init;
@@ -13,6 +14,7 @@ mod moment;
 mod nodes;
 mod output;
 mod project;
+mod restore;
 mod scope;
 mod serve;
 mod session;
@@ -73,6 +75,10 @@ enum Command {
     Audit(audit::Command),
     /// The running servers, and how far each follows.
     Nodes,
+    /// Copy the database of a running installation into a file.
+    Backup(backup::Args),
+    /// Bring a backup back: every token of its past is revoked, and its keys wait to be unblocked.
+    Restore(restore::Args),
     /// Tell the whole story against a server of its own.
     Demo(demo::Args),
 }
@@ -106,6 +112,12 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Init = cli.command {
         return init::run(&settings, output).await;
     }
+    if let Command::Restore(args) = cli.command {
+        return restore::run(&settings, args, output).await;
+    }
+    if let Command::Backup(args) = cli.command {
+        return backup::run(&settings, args, output).await;
+    }
     carry_out(cli.command, &Session::open(&settings, output).await?).await
 }
 
@@ -119,7 +131,10 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::SigningKey(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
-        Command::Serve(_) | Command::Init | Command::Demo(_) => Ok(()),
+        // Gone their own way already.
+        Command::Serve(_) | Command::Init | Command::Demo(_) | Command::Backup(_) | Command::Restore(_) => {
+            Ok(())
+        }
     }
 }
 

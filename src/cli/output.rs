@@ -117,15 +117,20 @@ impl<T: Row> Report for Page<T> {
         if self.items.is_empty() {
             return writeln!(out, "{}", T::NOTHING);
         }
-        let mut table = plain();
-        table.set_header(T::COLUMNS.iter().map(|column| column.to_uppercase()));
-        table.add_rows(self.items.iter().map(|row| row.cells().iter().map(printable).collect::<Vec<_>>()));
-        write_table(&table, out)?;
+        write_rows(&self.items, out)?;
         match &self.next {
             Some(next) => writeln!(out, "\nThere is more: --after {next}"),
             None => Ok(()),
         }
     }
+}
+
+/// Writes the lines of a list under the names of its columns.
+pub(super) fn write_rows<T: Row>(rows: &[T], out: &mut dyn Write) -> io::Result<()> {
+    let mut table = plain();
+    table.set_header(T::COLUMNS.iter().map(|column| column.to_uppercase()));
+    table.add_rows(rows.iter().map(|row| row.cells().iter().map(printable).collect::<Vec<_>>()));
+    write_table(&table, out)
 }
 
 /// Writes names and values, one pair a line.

@@ -43,6 +43,6 @@ pub(super) fn surroundings() -> Surroundings {
 }
 
 /// Whoever runs this process.
-fn myself() -> Actor {
+pub(super) fn myself() -> Actor {
     Actor::Local(rustix::process::getuid().as_raw())
 }

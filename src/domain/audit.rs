@@ -36,6 +36,10 @@ pub enum Act {
     Initialise,
     /// Tokens are issued under another name from then on.
     ChangeIssuer,
+    /// A copy of the database was made.
+    Backup,
+    /// A copy of the database was restored.
+    Restore,
     /// A project was made.
     CreateProject,
     /// A scope of the catalogue was defined or changed.
@@ -77,6 +81,8 @@ impl Act {
         match self {
             Self::Initialise => "initialise",
             Self::ChangeIssuer => "issuer.change",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
             Self::CreateProject => "project.create",
             Self::SetScope => "scope.set",
             Self::RemoveScope => "scope.remove",

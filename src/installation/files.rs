@@ -54,6 +54,12 @@ impl Files {
         Self { folder: folder.to_owned() }
     }
 
+    /// The folder itself.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
@@ -118,7 +124,7 @@ impl Files {
     }
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FileError + use<> {
+pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FileError + use<> {
     let path = path.to_owned();
     move |source| FileError::Io { path, source }
 }

@@ -2,8 +2,10 @@
 //!
 //! `serve` and every command begin here. Not here: what the server does once it runs (`http`).
 
+mod backup;
 mod files;
 mod founding;
+mod restore;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,8 +23,10 @@ use crate::store::SqliteStore;
 use crate::store::{Error as StoreError, Installation as _, Store};
 use crate::time::Clock;
 
+pub use backup::BackedUp;
 pub use files::{FileError, Files, Lock};
 pub use founding::AdminKey;
+pub use restore::{Returned, Wanted, restore};
 
 /// An opened installation.
 pub struct Installation {
@@ -34,6 +38,7 @@ pub struct Installation {
     pub issuer: Arc<str>,
     /// The first administrator's key, if the installation was founded just now.
     pub admin_key: Option<AdminKey>,
+    database: PathBuf,
     surroundings: Surroundings,
 }
 
@@ -90,6 +95,15 @@ pub enum Error {
     /// It is a backup's copy.
     #[error("this database is a backup's copy; run `portcullis restore` before serving it")]
     Backup,
+    /// A backup would overwrite something.
+    #[error("{} exists already; name a file that does not", .0.display())]
+    Exists(PathBuf),
+    /// What is to be restored is no backup's copy.
+    #[error("{} is not a copy that `portcullis backup` made; docs/backup.md says what to do with a raw copy of a database", .0.display())]
+    NotABackup(PathBuf),
+    /// There is a database where a copy is to be restored.
+    #[error("there is an installation in {} already; pass --replace to put it aside, or name another --data-dir", .0.display())]
+    Occupied(PathBuf),
     /// Tokens would be issued under another name.
     #[error(
         "this installation issues tokens as {on_record}, not as {wanted}; set `issuer` to it, or pass --accept-new-issuer: every token that is out is refused then"
@@ -147,7 +161,8 @@ impl Installation {
             let audit = issuer.audit(&surroundings);
             store.change_issuer(&issuer.url, &audit).await.map_err(at)?;
         }
-        Ok(Self { store, data_keys, issuer: issuer.url.into(), admin_key, surroundings })
+        let database = path.clone();
+        Ok(Self { store, data_keys, issuer: issuer.url.into(), admin_key, database, surroundings })
     }
 
     /// Acts in somebody's name, without a server.

@@ -110,6 +110,15 @@ impl Sync {
     /// # Errors
     /// Whatever kept the copy from being brought up to date.
     pub async fn step(&self) -> Result<(), Error> {
+        let done = self.turn().await;
+        if let Err(Error::Unavailable(Unavailable::Replaced)) = &done {
+            // Not a database that is away for a moment: this history is no more.
+            self.copy.distrust();
+        }
+        done
+    }
+
+    async fn turn(&self) -> Result<(), Error> {
         let mut polled = self.polled.lock().await;
         let due = polled.is_none_or(|last| last.age(self.clock.as_ref()) >= self.copy.limits.poll);
         let began = Moment::now(self.clock.as_ref());

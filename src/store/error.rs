@@ -44,12 +44,18 @@ pub enum Unavailable {
     /// The disk is full.
     #[error("its disk is full; free some space")]
     Full(#[source] sqlx::Error),
-    /// The file at its place is not the one that was opened.
-    #[error("its file was replaced or deleted under the running server")]
+    /// Another file is at the place of the one that was opened.
+    #[error("its file was replaced under the running server; restart it")]
     Replaced,
+    /// There is no file at its place.
+    #[error("its file is gone: moved or deleted under the running server")]
+    Gone,
     /// It was made by a newer release.
     #[error("it was made by a newer release of Portcullis; start that one")]
     Newer,
+    /// Its pages are not what was written.
+    #[error("its file is damaged; restore a backup")]
+    Damaged,
     /// It did not answer in time.
     #[error("it did not answer in time")]
     Slow,

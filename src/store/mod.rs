@@ -8,6 +8,7 @@
 mod error;
 mod rows;
 mod sqlite;
+mod upkeep;
 
 use std::time::Duration;
 
@@ -24,11 +25,22 @@ use crate::domain::{
 };
 
 pub use error::{Error, Unavailable};
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
+pub use upkeep::{Backup, Restoration, Restored, Upkeep};
 
 /// A database that keeps everything.
 pub trait Store:
-    Installation + Records + Projects + Keys + FeedLog + IssuedTokens + SigningKeys + AuditLog + Send + Sync
+    Installation
+    + Records
+    + Projects
+    + Keys
+    + FeedLog
+    + IssuedTokens
+    + SigningKeys
+    + AuditLog
+    + Upkeep
+    + Send
+    + Sync
 {
 }
 
@@ -41,6 +53,7 @@ impl<S> Store for S where
         + IssuedTokens
         + SigningKeys
         + AuditLog
+        + Upkeep
         + Send
         + Sync
 {

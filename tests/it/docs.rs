@@ -4,10 +4,9 @@ use std::process::Command;
 
 use crate::support::{PROGRAM, Serving};
 
-/// The block of the README that says that a test runs it.
-fn pasted() -> String {
-    let readme = include_str!("../../README.md");
-    let (_, after) = readme.split_once("<!-- a test runs this block -->\n```sh\n").unwrap();
+/// The block of a page that says that a test runs it.
+fn pasted(page: &str) -> String {
+    let (_, after) = page.split_once("<!-- a test runs this block -->\n```sh\n").unwrap();
     after.split_once("```").unwrap().0.to_owned()
 }
 
@@ -18,7 +17,7 @@ fn the_lines_of_the_readme_work_as_pasted() {
     let release = folder.path().join("target/release");
     std::fs::create_dir_all(&release).unwrap();
     std::os::unix::fs::symlink(PROGRAM, release.join("portcullis")).unwrap();
-    let lines = pasted().replace("http://127.0.0.1:8080", &serving.url);
+    let lines = pasted(include_str!("../../README.md")).replace("http://127.0.0.1:8080", &serving.url);
 
     let mut shell = Command::new("bash");
     let done = shell.args(["-euo", "pipefail", "-c", &lines]).current_dir(folder.path()).output().unwrap();
@@ -27,6 +26,27 @@ fn the_lines_of_the_readme_work_as_pasted() {
     assert!(done.status.success(), "{said}\n{errors}");
     assert!(said.contains("\"active\": true"), "{said}");
     assert_eq!(said.lines().last(), Some("\"revoked\""), "{said}\n{errors}");
+}
+
+#[test]
+fn the_lines_about_backups_work_as_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::start(folder.path());
+    let project = serving.shell(&["project", "create", "shop"])["project"].as_str().unwrap().to_owned();
+    let key = serving.shell(&["key", "create", "--project", &project, "--name", "broker"]);
+    let key = key["key_id"].as_str().unwrap();
+    let lines = pasted(include_str!("../../docs/backup.md"));
+    let program = std::path::Path::new(PROGRAM).parent().unwrap().display();
+    let lines = format!("PATH=\"{program}:$PATH\"\n{lines}");
+
+    let mut shell = Command::new("bash");
+    let done = shell.args(["-euo", "pipefail", "-c", &lines]).current_dir(folder.path()).output().unwrap();
+
+    let (said, errors) = (text(&done.stdout), text(&done.stderr));
+    assert!(done.status.success(), "{said}\n{errors}");
+    assert!(said.contains(&format!("{key}\t{project}\tbroker")), "{said}");
+    let state = serving.shell(&["key", "show", key, "--data-dir", "restored"])["state"].clone();
+    assert_eq!(state, "active", "confirmed");
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -56,9 +56,13 @@ impl DatabaseFile {
     /// to one that lost its name, is worth nothing.
     pub(super) fn check(&self) -> Result<(), Unavailable> {
         let itself = (&self.path, self.identity);
-        let mut files = self.beside.iter().map(|(path, identity)| (path, *identity)).chain([itself]);
-        let same = files.all(|(path, opened)| Identity::of(path).is_ok_and(|found| found == opened));
-        if same { Ok(()) } else { Err(Unavailable::Replaced) }
+        let beside = self.beside.iter().map(|(path, identity)| (path, *identity));
+        [itself].into_iter().chain(beside).try_for_each(|(path, opened)| match Identity::of(path) {
+            Ok(found) if found == opened => Ok(()),
+            Ok(_) => Err(Unavailable::Replaced),
+            // Whatever hides it: it may come back.
+            Err(_) => Err(Unavailable::Gone),
+        })
     }
 }
 

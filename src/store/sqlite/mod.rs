@@ -12,11 +12,13 @@ mod file;
 mod installation;
 mod issued;
 mod keys;
+mod outside;
 mod projects;
 mod publish;
 mod records;
 mod refusal;
 mod signing_keys;
+mod upkeep;
 mod watch;
 
 use std::path::Path;
@@ -29,6 +31,7 @@ use file::DatabaseFile;
 use watch::Watch;
 
 pub use connect::SqliteOptions;
+pub use outside::Inspected;
 pub(super) use refusal::refusal;
 
 /// A database in one file.

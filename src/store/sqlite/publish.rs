@@ -21,7 +21,7 @@ pub(super) async fn conclude(
 }
 
 /// Moves the counter, which stays locked until the commit, and writes the entry.
-async fn publish(
+pub(super) async fn publish(
     connection: &mut SqliteConnection,
     draft: &FeedDraft,
     at: Timestamp,

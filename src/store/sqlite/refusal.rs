@@ -18,7 +18,7 @@ pub(in crate::store) fn refusal(error: &sqlx::Error) -> Option<fn(sqlx::Error) -
     let refusal = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
     let code: i32 = refusal.code()?.parse().ok()?;
     Some(match (code, code & 0xFF) {
-        (READ_ONLY_MOVED, _) => |_| Unavailable::Replaced.into(),
+        (READ_ONLY_MOVED, _) => |_| Unavailable::Gone.into(),
         (_, BUSY | LOCKED) => |error| Unavailable::Locked(error).into(),
         (_, READ_ONLY) => |error| Unavailable::ReadOnly(error).into(),
         (_, FULL) => |error| Unavailable::Full(error).into(),

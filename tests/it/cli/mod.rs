@@ -1,6 +1,7 @@
 //! The commands: the real binary in a folder of the test's own.
 
 mod audit;
+mod backup;
 mod database;
 mod failures;
 mod home;

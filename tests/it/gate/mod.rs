@@ -7,6 +7,7 @@ mod narrowing;
 mod nodes;
 mod proxies;
 mod races;
+mod restore;
 mod revoking;
 mod widening;
 

@@ -40,3 +40,4 @@ mod projects;
 mod secrets;
 mod signing_keys;
 mod sqlite;
+mod upkeep;

@@ -118,16 +118,16 @@ async fn the_position_of_an_act_is_given_out_in_the_order_of_commits() {
 }
 
 #[tokio::test]
-async fn a_replaced_file_is_noticed_until_it_is_back() {
+async fn a_file_that_is_gone_or_another_is_noticed_until_it_is_back() {
     let db = Database::founded().await;
     let record = db.key().await;
     let (file, aside) = (db.file(), db.home().join("aside"));
     db.has_changed().await.unwrap();
 
     fs::rename(&file, &aside).unwrap();
-    assert_replaced(&db, &record).await;
+    assert_cut_off(&db, &record, is_gone).await;
     fs::copy(&aside, &file).unwrap();
-    assert_replaced(&db, &record).await;
+    assert_cut_off(&db, &record, |error| matches!(error, Error::Unavailable(Unavailable::Replaced))).await;
 
     fs::rename(&aside, &file).unwrap();
     assert!(db.has_changed().await.unwrap(), "nobody looked meanwhile");
@@ -145,18 +145,25 @@ async fn a_log_that_is_gone_from_beside_the_file_is_noticed() {
         let record = db.key().await;
         let (beside, aside) = (format!("{}{suffix}", db.file().display()), db.home().join("aside"));
         fs::rename(&beside, &aside).unwrap();
-        assert_replaced(&db, &record).await;
+        assert_cut_off(&db, &record, is_gone).await;
         fs::rename(&aside, &beside).unwrap();
         assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true]);
     }
 }
 
-async fn assert_replaced(db: &Database, record: &MintRecord) {
-    assert_refused!(db.has_changed().await, Error::Unavailable(Unavailable::Replaced));
-    assert_refused!(db.feed_since(Position::START).await, Error::Unavailable(Unavailable::Replaced));
-    assert_refused!(db.record(&[token(record)]).await, Error::Unavailable(Unavailable::Replaced));
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(Unavailable::Gone))
+}
+
+async fn assert_cut_off(db: &Database, record: &MintRecord, by: fn(&Error) -> bool) {
     let block = key_change(record, KeyEdit::Block);
-    assert_refused!(db.change_key(&block).await, Error::Unavailable(Unavailable::Replaced));
+    let errors = [
+        db.has_changed().await.unwrap_err(),
+        db.feed_since(Position::START).await.unwrap_err(),
+        db.record(&[token(record)]).await.unwrap_err(),
+        db.change_key(&block).await.unwrap_err(),
+    ];
+    assert!(errors.iter().all(by), "{errors:?}");
 }
 
 #[tokio::test]

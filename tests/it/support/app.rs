@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use portcullis::config::{Environment, Flags, Settings};
 use portcullis::domain::audit::Actor;
-use portcullis::installation::{Installation, Surroundings, Terms};
+use portcullis::installation::{self, Installation, Returned, Surroundings, Terms, Wanted};
 use portcullis::keys::acts::Acts;
 use portcullis::store::{IssuedTokens, Store};
 use portcullis::time::Clock;
@@ -136,6 +136,19 @@ impl App {
     pub(crate) async fn second_node_unread(&self, build: Build) -> Self {
         let seed = 100 * (1 + self.nodes.fetch_add(1, Ordering::Relaxed));
         build.start_in(self.folder.clone(), self.clock.clone(), seed).await
+    }
+
+    /// The installation, opened anew.
+    pub(crate) async fn installation(&self) -> Installation {
+        open(&self.settings, self.clock.clone(), 10 + self.nodes.fetch_add(1, Ordering::Relaxed)).await
+    }
+
+    /// What its data directory is restored from.
+    pub(crate) async fn restore(&self, copy: &Path) -> Returned {
+        let wanted = Wanted { from: copy.to_owned(), replace: true, actor: Actor::Local(0) };
+        let seed = 20 + self.nodes.fetch_add(1, Ordering::Relaxed);
+        let surroundings = Surroundings { clock: self.clock.clone(), entropy: Arc::new(Seeded::new(seed)) };
+        installation::restore(&self.settings, &wanted, &surroundings).await.unwrap()
     }
 
     /// A new project.

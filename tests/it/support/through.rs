@@ -9,9 +9,10 @@ use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
-    AuditLog, Error, FeedLog, FeedRead, Founded, Founding, Heartbeat, Installation, IssuedToken,
-    IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, SealedKey, SealedRow, SigningKeys,
-    SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable,
+    AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Heartbeat, Installation, IssuedToken,
+    IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration, Restored, SealedKey,
+    SealedRow, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
+    Unavailable, Upkeep,
 };
 
 use super::Latch;
@@ -178,5 +179,16 @@ impl SigningKeys for Through {
 impl AuditLog for Through {
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
         self.store.audit(after, limit).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for Through {
+    async fn back_up(&self, backup: &Backup) -> Result<(), Error> {
+        self.store.back_up(backup).await
+    }
+
+    async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error> {
+        self.store.restore(restoration).await
     }
 }

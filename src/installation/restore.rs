@@ -1,0 +1,213 @@
+//! The return of a backup's copy: everything that its past has issued is dead before it is served.
+//!
+//! The copy itself is never touched. The work is done in a folder of its own inside the data
+//! directory; only the finished database gets the name that servers look for. Cut off before that,
+//! everything is as it was.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tempfile::{Builder, TempDir};
+
+use super::backup::sync;
+use super::files::{FileError, Files, Lock, io_error};
+use super::{Error, Surroundings};
+use crate::config::Settings;
+use crate::domain::audit::{Act, Actor, AuditDraft};
+use crate::domain::signing_key::SigningKeyTimes;
+use crate::domain::{ApiKey, FeedDraft, Position, SigningAlgorithm, SigningKeyId, Tag, Target, Timestamp};
+use crate::signing::{DataKeys, SealingKey, generate};
+use crate::store::{
+    Restoration, Restored, SealedKey, SigningKeys as _, SqliteStore, StoredSigningKey, Upkeep as _,
+};
+
+/// What is to be restored.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The copy.
+    pub from: PathBuf,
+    /// Whether it takes the place of a database that is there.
+    pub replace: bool,
+    /// Who wants it.
+    pub actor: Actor,
+}
+
+/// An installation that came back.
+#[derive(Debug)]
+pub struct Returned {
+    /// What the copy was marked with.
+    pub mark: String,
+    /// Where its newest entry stands.
+    pub position: Position,
+    /// The keys that it blocked, in order of their projects.
+    pub blocked: Vec<ApiKey>,
+    /// The database that was there before, under its new name.
+    pub aside: Option<PathBuf>,
+}
+
+/// Restores a copy into the data directory of these settings.
+///
+/// # Errors
+/// See [`Error`]; then the data directory is as it was.
+pub async fn restore(
+    settings: &Settings,
+    wanted: &Wanted,
+    surroundings: &Surroundings,
+) -> Result<Returned, Error> {
+    let files = Files::in_folder(&settings.data_dir);
+    let copy = Copy::read(&wanted.from).await?;
+    let master = files.master_key(settings.master_key.as_ref())?;
+    let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
+    let data_keys = DataKeys::open(&master, &copy.data_keys)?;
+    let is_there = files.database().symlink_metadata().is_ok();
+    if is_there && !wanted.replace {
+        return Err(Error::Occupied(settings.data_dir.clone()));
+    }
+    let _lock = Lock::take(&settings.data_dir)?;
+    let counted = if is_there { SqliteStore::fold(&files.database()).await } else { None };
+    let workshop = Workshop::beside(&files, &wanted.from)?;
+    let at = surroundings.clock.now();
+    let decision = Decision { mark: &copy.mark, at, counted, wanted, surroundings };
+    let restored = decision.carry_out(&workshop.database, &data_keys.signing).await?;
+    let aside = workshop.install(&files, at)?;
+    Ok(Returned { mark: copy.mark, position: restored.position, blocked: restored.blocked, aside })
+}
+
+/// What a copy says of itself.
+struct Copy {
+    mark: String,
+    data_keys: Vec<SealedKey>,
+}
+
+impl Copy {
+    async fn read(path: &Path) -> Result<Self, Error> {
+        // SQLite's own words for a file that is missing or closed to us name neither it nor the reason.
+        File::open(path).map_err(io_error(path))?;
+        let failed = |source| Error::Store { path: path.to_owned(), source };
+        let found = SqliteStore::inspect(path).await.map_err(failed)?;
+        let mark = found.founded.and_then(|founded| founded.backup_mark);
+        let mark = mark.ok_or_else(|| Error::NotABackup(path.to_owned()))?;
+        Ok(Self { mark, data_keys: found.data_keys })
+    }
+}
+
+/// Where the copy's double is worked on; gone with its owner.
+struct Workshop {
+    folder: TempDir,
+    database: PathBuf,
+}
+
+impl Workshop {
+    fn beside(files: &Files, copy: &Path) -> Result<Self, FileError> {
+        let folder = Builder::new().prefix("restoring-").tempdir_in(files.folder());
+        let folder = folder.map_err(io_error(files.folder()))?;
+        let database = folder.path().join("portcullis.db");
+        let double = || {
+            let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database)?;
+            io::copy(&mut File::open(copy)?, &mut to)?;
+            to.sync_all()
+        };
+        double().map_err(io_error(&database))?;
+        Ok(Self { folder, database })
+    }
+
+    /// Gives the finished database its name, in one step; what was there before keeps its content
+    /// under another name.
+    fn install(self, files: &Files, at: Timestamp) -> Result<Option<PathBuf>, FileError> {
+        let place = files.database();
+        let aside = files.folder().join(format!("portcullis.db.replaced-{}", at.millis()));
+        let kept = set_aside(&place, &aside)?;
+        fs::rename(&self.database, &place).map_err(io_error(&place))?;
+        sync(files.folder())?;
+        // What is left is an empty folder.
+        drop(self.folder);
+        Ok(kept.then_some(aside))
+    }
+}
+
+/// Keeps the old database and the log beside it under other names. The log must be gone before
+/// another database takes the place: SQLite would play it into that one.
+fn set_aside(place: &Path, aside: &Path) -> Result<bool, FileError> {
+    let beside = |path: &Path, end: &str| PathBuf::from(format!("{}{end}", path.display()));
+    let is_there = place.symlink_metadata().is_ok();
+    if is_there {
+        // A second name: the first one stays until the restored database takes it over.
+        fs::hard_link(place, aside).map_err(io_error(aside))?;
+    }
+    for end in ["-wal", "-shm"] {
+        let (from, to) = (beside(place, end), beside(aside, end));
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(&from)(error)),
+            _ => {}
+        }
+    }
+    Ok(is_there)
+}
+
+/// What the restored database begins with.
+struct Decision<'a> {
+    mark: &'a str,
+    at: Timestamp,
+    /// How far the database that is replaced has counted, if it could be asked.
+    counted: Option<Position>,
+    wanted: &'a Wanted,
+    surroundings: &'a Surroundings,
+}
+
+impl Decision<'_> {
+    async fn carry_out(&self, database: &Path, sealing: &SealingKey) -> Result<Restored, Error> {
+        let failed = |source| Error::Store { path: self.wanted.from.clone(), source };
+        let store = SqliteStore::open(database).await.map_err(failed)?;
+        let done = async {
+            let restoration = self.restoration(&store.signing_keys().await?, sealing);
+            store.restore(&restoration).await
+        };
+        let done = done.await.map_err(failed);
+        store.close().await;
+        done
+    }
+
+    fn restoration(&self, stored: &[StoredSigningKey], sealing: &SealingKey) -> Restoration {
+        let at = self.at;
+        let microseconds = u64::try_from(at.millis()).unwrap_or(0).saturating_mul(1000);
+        let beyond = self.counted.map_or(0, |counted| counted.value() + 1);
+        let revoked: Vec<(SigningKeyId, FeedDraft)> = stored
+            .iter()
+            .map(|key| (key.kid.clone(), self.revoke(Target::SigningKey { kid: key.kid.clone() })))
+            .collect();
+        let times = SigningKeyTimes { announced_at: at, signs_from: at, retires_at: None, gone_at: None };
+        let make = |algorithm| generate(algorithm, times, sealing, self.surroundings.entropy.as_ref());
+        Restoration {
+            at_least: Position::new(microseconds.max(beyond)),
+            all: self.revoke(Target::All),
+            revoked,
+            signing_keys: algorithms(stored, at).into_iter().map(make).collect(),
+            audit: AuditDraft {
+                at,
+                actor: self.wanted.actor.clone(),
+                address: None,
+                act: Act::Restore,
+                project: None,
+                target: self.wanted.from.display().to_string(),
+                detail: json!({ "mark": self.mark }),
+            },
+        }
+    }
+
+    fn revoke(&self, target: Target) -> FeedDraft {
+        FeedDraft::revoke(target, None, Tag::from_bytes(self.surroundings.entropy.bytes()))
+    }
+}
+
+/// The algorithms that are signed with, or are about to be; at least the default one.
+fn algorithms(stored: &[StoredSigningKey], now: Timestamp) -> Vec<SigningAlgorithm> {
+    let in_use = |algorithm| {
+        let mut keys = stored.iter().filter(|key| key.algorithm == algorithm);
+        algorithm == SigningAlgorithm::default()
+            || keys.any(|key| key.times.retires_at.is_none_or(|retires| retires > now))
+    };
+    SigningAlgorithm::ALL.into_iter().filter(|algorithm| in_use(*algorithm)).collect()
+}

@@ -1,0 +1,57 @@
+//! The database as a whole: a copy of it, and what becomes of a copy that is restored.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use super::{Error, StoredSigningKey};
+use crate::domain::audit::AuditDraft;
+use crate::domain::{ApiKey, FeedDraft, Position, SigningKeyId};
+
+/// What is done to a database as a whole.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Writes a consistent and marked copy of the database, on the disk before this returns; then
+    /// tells the audit log, which is why the copy does not hold that row.
+    async fn back_up(&self, backup: &Backup) -> Result<(), Error>;
+
+    /// Makes a marked copy a database that may be served, all or nothing: revokes whatever its
+    /// past has issued, blocks its active keys, takes the mark off. [`Error::Conflict`] if it is
+    /// not marked, or has other signing keys than those to be revoked.
+    async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error>;
+}
+
+/// A copy to be made.
+#[derive(Debug)]
+pub struct Backup {
+    /// The file: absent, or empty.
+    pub to: PathBuf,
+    /// What marks the copy.
+    pub mark: String,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
+/// What a restored copy begins with.
+#[derive(Debug)]
+pub struct Restoration {
+    /// The first entry stands here or, if the copy has come further, after its last one.
+    pub at_least: Position,
+    /// Told first: that every token is revoked.
+    pub all: FeedDraft,
+    /// Told then: that each of the copy's signing keys is revoked, all of them.
+    pub revoked: Vec<(SigningKeyId, FeedDraft)>,
+    /// The signing keys that take their place.
+    pub signing_keys: Vec<StoredSigningKey>,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
+/// A copy that was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// Where its newest entry stands.
+    pub position: Position,
+    /// The keys that were active, as they were; they are blocked now.
+    pub blocked: Vec<ApiKey>,
+}

@@ -1,0 +1,133 @@
+//! The database as a whole.
+
+use std::path::PathBuf;
+
+use portcullis::domain::audit::Act;
+use portcullis::domain::{FeedDraft, KeyState, Position, ProjectId, Target};
+use portcullis::store::{
+    Backup, Error, FeedRead, Restoration, SqliteStore, Store, StoredSigningKey, Upkeep as _,
+};
+use tempfile::TempDir;
+
+use super::database::Database;
+use super::fixtures::{NOW, audit, founding, later, tag};
+
+on_every_engine!(founded:
+    a_copy_has_everything_but_the_row_that_tells_of_it,
+    a_restored_copy_revokes_its_past_and_blocks_its_keys,
+    a_copy_that_has_come_further_than_the_clock_goes_on_from_there,
+    what_is_not_marked_is_not_restored,
+    a_signing_key_that_would_not_be_revoked_stops_the_restoration,
+);
+
+fn backup(to: PathBuf) -> Backup {
+    let audit = audit(Act::Backup, &ProjectId::administration(), "a file");
+    Backup { to, mark: "a mark".into(), audit }
+}
+
+fn restoration(at_least: u64, kids: &[&str]) -> Restoration {
+    let revoke = |target| FeedDraft::revoke(target, None, tag());
+    let revoked = kids.iter().map(|kid| {
+        let kid: portcullis::domain::SigningKeyId = kid.parse().unwrap();
+        (kid.clone(), revoke(Target::SigningKey { kid }))
+    });
+    let mut new = founding().signing_key;
+    new.kid = "kid-new".parse().unwrap();
+    new.times.signs_from = NOW;
+    Restoration {
+        at_least: Position::new(at_least),
+        all: revoke(Target::All),
+        revoked: revoked.collect(),
+        signing_keys: vec![new],
+        audit: audit(Act::Restore, &ProjectId::administration(), "a file"),
+    }
+}
+
+/// A copy of the database, opened.
+async fn copied(db: &Database) -> (TempDir, SqliteStore) {
+    let home = tempfile::tempdir().unwrap();
+    let to = home.path().join("copy.db");
+    db.back_up(&backup(to.clone())).await.unwrap();
+    let copy = SqliteStore::open(&to).await.unwrap();
+    (home, copy)
+}
+
+async fn feed(store: &dyn Store, since: u64) -> FeedRead {
+    store.feed_since(Position::new(since)).await.unwrap()
+}
+
+async fn a_copy_has_everything_but_the_row_that_tells_of_it(db: &Database) {
+    let key = db.key().await;
+    let before = db.audit(0, 100).await.unwrap();
+
+    let (_home, copy) = copied(db).await;
+    let copy: &dyn Store = &copy;
+
+    assert_eq!(copy.installation().await.unwrap().unwrap().backup_mark.as_deref(), Some("a mark"));
+    assert_eq!(db.installation().await.unwrap().unwrap().backup_mark, None);
+    assert_eq!(copy.audit(0, 100).await.unwrap(), before);
+    assert_eq!(feed(copy, 0).await.entries, db.whole_feed().await);
+    let keys = copy.keys(&key.key.project, None, 10).await.unwrap();
+    assert_eq!(keys, [key.key]);
+    let log = db.audit(0, 100).await.unwrap();
+    assert_eq!((log.len(), log.last().unwrap().row.act.as_str()), (before.len() + 1, "backup"));
+}
+
+async fn a_restored_copy_revokes_its_past_and_blocks_its_keys(db: &Database) {
+    let key = db.key().await.key;
+    let (_home, copy) = copied(db).await;
+    let copy: &dyn Store = &copy;
+
+    let restored = copy.restore(&restoration(1_000_000, &["kid-1"])).await.unwrap();
+
+    assert_eq!(restored.position, Position::new(1_000_001));
+    let told: Vec<_> = feed(copy, 999_999).await.entries.into_iter().map(|e| (e.position, e.entry)).collect();
+    let (all, kid) = (Target::All, Target::SigningKey { kid: "kid-1".parse().unwrap() });
+    let revoked = |target| portcullis::domain::FeedEntry::Revocation(target);
+    assert_eq!(told, [(Position::new(1_000_000), revoked(all)), (Position::new(1_000_001), revoked(kid))]);
+    assert!(restored.blocked.contains(&key), "as it was");
+    for project in [key.project.clone(), ProjectId::administration()] {
+        for key in copy.keys(&project, None, 10).await.unwrap() {
+            assert_eq!((key.state, key.changed), (KeyState::Blocked, Position::new(1_000_000)));
+        }
+    }
+    let signing = copy.signing_keys().await.unwrap();
+    let of = |kid: &str| -> &StoredSigningKey { signing.iter().find(|key| key.kid.as_str() == kid).unwrap() };
+    assert_eq!(of("kid-1").times.gone_at, Some(NOW));
+    assert!(of("kid-new").times.state(later(1)).is_signing());
+    assert_eq!(copy.installation().await.unwrap().unwrap().backup_mark, None);
+    assert_eq!(copy.audit(0, 100).await.unwrap().last().unwrap().row.act, "restore");
+}
+
+async fn a_copy_that_has_come_further_than_the_clock_goes_on_from_there(db: &Database) {
+    let counter = feed(db.as_ref(), 0).await.position;
+    let (_home, copy) = copied(db).await;
+
+    let restored = copy.restore(&restoration(1, &["kid-1"])).await.unwrap();
+
+    assert_eq!(restored.position.value(), counter.value() + 2);
+}
+
+async fn what_is_not_marked_is_not_restored(db: &Database) {
+    let (key, before) = (db.key().await, db.traces().await);
+
+    assert_refused!(db.restore(&restoration(1, &["kid-1"])).await, Error::Conflict);
+
+    assert_eq!(db.traces().await, before);
+    assert_eq!(db.record_of(&key.key.id).await.key.state, KeyState::Active);
+}
+
+/// Whatever stops it half-way: all of it is undone, and the mark is on.
+async fn a_signing_key_that_would_not_be_revoked_stops_the_restoration(db: &Database) {
+    let key = db.key().await.key;
+    let (_home, copy) = copied(db).await;
+    let copy: &dyn Store = &copy;
+
+    for kids in [&[][..], &["kid-2"], &["kid-1", "kid-2"]] {
+        assert_refused!(copy.restore(&restoration(1, kids)).await, Error::Conflict);
+    }
+
+    assert_eq!(copy.installation().await.unwrap().unwrap().backup_mark.as_deref(), Some("a mark"));
+    assert_eq!(copy.keys(&key.project, None, 10).await.unwrap(), [key]);
+    assert_eq!(copy.signing_keys().await.unwrap(), [founding().signing_key]);
+}
