@@ -15,6 +15,7 @@ pub mod grant;
 pub mod project;
 pub mod reason;
 pub mod secret;
+pub mod secret_id;
 pub mod signing_key;
 
 pub use algorithm::SigningAlgorithm;
@@ -28,3 +29,4 @@ pub use portcullis_guard::{
 pub use project::{Project, ProjectKind};
 pub use reason::Reason;
 pub use secret::{Pepper, Secret, SecretDigest, StoredSecret};
+pub use secret_id::SecretId;

@@ -6,6 +6,7 @@ pub mod acts;
 mod authenticate;
 mod project_acts;
 mod records;
+pub mod secret_acts;
 mod signing_acts;
 mod throttle;
 

@@ -182,8 +182,9 @@ pub trait Keys: Send + Sync {
     ) -> Result<Vec<ApiKey>, Error>;
 
     /// Edits a key as it was read; [`Error::Conflict`] if its `changed` or its project's has
-    /// moved, [`Error::Missing`] if it is not there. Deleting drops its secrets; regenerating ends
-    /// the old ones.
+    /// moved, [`Error::Missing`] if it, or the secret to end, is not there. Deleting drops its
+    /// secrets; regenerating ends the old ones; whatever concerns secrets drops those whose end has
+    /// come.
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error>;
 }
 

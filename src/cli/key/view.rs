@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::cli::output::{Report, Row, joined, write_fields};
 use crate::domain::grant::MintRecord;
-use crate::domain::{ApiKey, Audience, KeyId, KeyState, Position, ProjectId, Scope, StoredSecret, Timestamp};
+use crate::domain::{
+    ApiKey, Audience, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret, Timestamp,
+};
 
 /// A key in a list.
 #[derive(Debug, Serialize)]
@@ -89,9 +91,10 @@ pub(super) struct Details {
 
 /// One of its secrets, without the secret.
 #[derive(Debug, Serialize)]
-struct SecretRow {
+pub(super) struct SecretRow {
+    pub(super) secret_id: SecretId,
     created_at: i64,
-    expires_at: Option<i64>,
+    pub(super) expires_at: Option<i64>,
 }
 
 impl Details {
@@ -101,9 +104,23 @@ impl Details {
 }
 
 impl SecretRow {
-    fn of(secret: &StoredSecret) -> Self {
+    pub(super) fn of(secret: &StoredSecret) -> Self {
         let expires_at = secret.expires_at.map(Timestamp::secs);
-        Self { created_at: secret.created_at.secs(), expires_at }
+        Self { secret_id: secret.digest.id(), created_at: secret.created_at.secs(), expires_at }
+    }
+}
+
+impl Row for SecretRow {
+    const NOTHING: &'static str = "The key has no secret.";
+    const COLUMNS: &'static [&'static str] = &["secret_id", "created", "expires"];
+
+    fn cells(&self) -> Vec<String> {
+        let time = |secs| Timestamp::from_secs(secs).to_string();
+        vec![
+            self.secret_id.to_string(),
+            time(self.created_at),
+            self.expires_at.map_or_else(|| "never".to_owned(), time),
+        ]
     }
 }
 
@@ -113,7 +130,8 @@ impl Report for Details {
         for secret in &self.secrets {
             let end = secret.expires_at.map(|end| format!(", ends {}", Timestamp::from_secs(end)));
             let made = Timestamp::from_secs(secret.created_at);
-            fields.push(("secret", format!("made {made}{}", end.unwrap_or_default())));
+            let id = &secret.secret_id;
+            fields.push(("secret", format!("{id}, made {made}{}", end.unwrap_or_default())));
         }
         write_fields(out, &fields)
     }

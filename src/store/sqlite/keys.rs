@@ -82,7 +82,8 @@ pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> R
     .bind(details.expires_at.map(Timestamp::millis))
     .execute(&mut *connection)
     .await?;
-    add_secret(connection, &key.id, &new.digest, key.created_at).await
+    let secret = NewSecret { digest: &new.digest, expires_at: None, at: key.created_at };
+    add_secret(connection, &key.id, &secret).await
 }
 
 pub(super) async fn set_changed(
@@ -137,7 +138,15 @@ async fn edit(
         KeyEdit::RevokeTokens => Ok(()),
         KeyEdit::Regenerate { digest, old_end } => {
             end_secrets(connection, key, *old_end, at).await?;
-            add_secret(connection, key, digest, at).await
+            add_secret(connection, key, &NewSecret { digest, expires_at: None, at }).await
+        }
+        KeyEdit::AddSecret { digest, expires_at } => {
+            drop_ended_secrets(connection, key, at).await?;
+            add_secret(connection, key, &NewSecret { digest, expires_at: *expires_at, at }).await
+        }
+        KeyEdit::ExpireSecret { secret, at: end } => {
+            expire_secret(connection, key, secret, *end).await?;
+            drop_ended_secrets(connection, key, at).await
         }
     }
 }
@@ -173,19 +182,45 @@ async fn set_state(connection: &mut SqliteConnection, key: &KeyId, state: KeySta
     Ok(())
 }
 
+/// A secret to be stored.
+struct NewSecret<'a> {
+    digest: &'a SecretDigest,
+    expires_at: Option<Timestamp>,
+    at: Timestamp,
+}
+
 async fn add_secret(
     connection: &mut SqliteConnection,
     key: &KeyId,
-    digest: &SecretDigest,
-    at: Timestamp,
+    new: &NewSecret<'_>,
 ) -> Result<(), Error> {
-    sqlx::query("INSERT INTO api_key_secrets (key, digest, created_at) VALUES ($1, $2, $3)")
+    sqlx::query("INSERT INTO api_key_secrets (key, digest, created_at, expires_at) VALUES ($1, $2, $3, $4)")
         .bind(key.as_str())
-        .bind(digest.as_bytes().as_slice())
-        .bind(at.millis())
+        .bind(new.digest.as_bytes().as_slice())
+        .bind(new.at.millis())
+        .bind(new.expires_at.map(Timestamp::millis))
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Ends one secret of the key, unless it ends before.
+async fn expire_secret(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    secret: &SecretDigest,
+    end: Timestamp,
+) -> Result<(), Error> {
+    let ended = sqlx::query(
+        "UPDATE api_key_secrets SET expires_at = min(coalesce(expires_at, $3), $3) \
+         WHERE key = $1 AND digest = $2",
+    )
+    .bind(key.as_str())
+    .bind(secret.as_bytes().as_slice())
+    .bind(end.millis())
+    .execute(connection)
+    .await?;
+    if ended.rows_affected() == 0 { Err(Error::Missing("secret")) } else { Ok(()) }
 }
 
 /// Ends the key's secrets at `end`, unless they end before, and drops those whose end has come.
@@ -203,6 +238,14 @@ async fn end_secrets(
     .bind(end.millis())
     .execute(&mut *connection)
     .await?;
+    drop_ended_secrets(connection, key, now).await
+}
+
+async fn drop_ended_secrets(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    now: Timestamp,
+) -> Result<(), Error> {
     sqlx::query("DELETE FROM api_key_secrets WHERE key = $1 AND expires_at <= $2")
         .bind(key.as_str())
         .bind(now.millis())

@@ -8,6 +8,7 @@ mod nodes;
 mod proxies;
 mod races;
 mod revoking;
+mod secrets;
 mod widening;
 
 use crate::support::{App, Key, Tenant};

@@ -13,6 +13,11 @@ on_every_engine!(founded:
     a_new_secret_ends_the_old_ones_at_once,
     a_new_secret_leaves_the_old_ones_until_the_stated_end_and_no_longer,
     a_deleted_key_has_no_secrets,
+    a_further_secret_leaves_the_others_as_they_are,
+    one_secret_is_ended_and_the_others_are_not,
+    an_end_is_never_moved_back,
+    a_secret_that_is_not_the_keys_cannot_be_ended,
+    secrets_whose_end_has_come_are_dropped_with_the_next_act,
 );
 
 /// A copy of a digest, which has no `Clone` so that the program makes none.
@@ -77,4 +82,79 @@ async fn a_deleted_key_has_no_secrets(db: &Database) {
     db.change_key(&key_change(&db.record_of(&new.key.id).await, KeyEdit::Delete)).await.unwrap();
     assert!(db.record_of(&new.key.id).await.secrets.is_empty());
     assert!(db.mint_record(&Lookup::Digest(new.digest)).await.unwrap().value.is_none());
+}
+
+async fn add(db: &Database, key: &KeyId, new: &SecretDigest, expires_at: Option<Timestamp>) {
+    let edit = KeyEdit::AddSecret { digest: copy(new), expires_at };
+    db.change_key(&key_change(&db.record_of(key).await, edit)).await.unwrap();
+}
+
+async fn expire(db: &Database, key: &KeyId, secret: &SecretDigest, at: Timestamp) -> Result<(), Error> {
+    let edit = KeyEdit::ExpireSecret { secret: copy(secret), at };
+    db.change_key(&key_change(&db.record_of(key).await, edit)).await.map(drop)
+}
+
+async fn a_further_secret_leaves_the_others_as_they_are(db: &Database) {
+    let new = new_key(shop());
+    db.create_key(&new).await.unwrap();
+    let (second, third) = (digest(), digest());
+    add(db, &new.key.id, &second, None).await;
+    add(db, &new.key.id, &third, Some(later(60))).await;
+    for secret in [&new.digest, &second] {
+        assert!(opens(db, secret, later(1_000_000)).await);
+    }
+    assert!(opens(db, &third, later(59)).await && !opens(db, &third, later(60)).await);
+
+    let other = db.key().await.key.id;
+    let before = db.traces().await;
+    let taken = KeyEdit::AddSecret { digest: copy(&second), expires_at: None };
+    let answer = db.change_key(&key_change(&db.record_of(&other).await, taken)).await;
+    assert_refused!(answer, Error::Taken("secret"));
+    assert_eq!(db.traces().await, before);
+}
+
+async fn one_secret_is_ended_and_the_others_are_not(db: &Database) {
+    let new = new_key(shop());
+    db.create_key(&new).await.unwrap();
+    let (second, third) = (digest(), digest());
+    add(db, &new.key.id, &second, None).await;
+    add(db, &new.key.id, &third, None).await;
+    expire(db, &new.key.id, &second, NOW).await.unwrap();
+    expire(db, &new.key.id, &third, later(60)).await.unwrap();
+    assert!(!opens(db, &second, NOW).await);
+    assert!(opens(db, &third, later(59)).await && !opens(db, &third, later(60)).await);
+    assert!(opens(db, &new.digest, later(1_000_000)).await);
+}
+
+async fn an_end_is_never_moved_back(db: &Database) {
+    let new = new_key(shop());
+    db.create_key(&new).await.unwrap();
+    for end in [60, 120, 30] {
+        expire(db, &new.key.id, &new.digest, later(end)).await.unwrap();
+    }
+    assert_eq!(db.record_of(&new.key.id).await.secrets[0].expires_at, Some(later(30)));
+}
+
+async fn a_secret_that_is_not_the_keys_cannot_be_ended(db: &Database) {
+    let (new, other) = (new_key(shop()), db.key().await.key.id);
+    db.create_key(&new).await.unwrap();
+    let before = db.traces().await;
+    for secret in [&new.digest, &digest()] {
+        assert_refused!(expire(db, &other, secret, NOW).await, Error::Missing("secret"));
+    }
+    assert_eq!(db.traces().await, before);
+    assert!(opens(db, &new.digest, later(1)).await);
+}
+
+/// The fixtures act at `NOW`: what ended then or before is gone after the next act on secrets.
+async fn secrets_whose_end_has_come_are_dropped_with_the_next_act(db: &Database) {
+    let new = new_key(shop());
+    db.create_key(&new).await.unwrap();
+    add(db, &new.key.id, &digest(), Some(NOW)).await;
+    assert_eq!(db.record_of(&new.key.id).await.secrets.len(), 2);
+    let last = digest();
+    add(db, &new.key.id, &last, Some(NOW)).await;
+    assert_eq!(db.record_of(&new.key.id).await.secrets.len(), 2);
+    expire(db, &new.key.id, &new.digest, later(60)).await.unwrap();
+    assert_eq!(db.record_of(&new.key.id).await.secrets.len(), 1);
 }
