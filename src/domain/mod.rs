@@ -28,5 +28,5 @@ pub use portcullis_guard::{
 };
 pub use project::{Project, ProjectKind};
 pub use reason::Reason;
-pub use secret::{Pepper, Secret, SecretDigest, StoredSecret};
+pub use secret::{LastUse, Pepper, Secret, SecretDigest, StoredSecret};
 pub use secret_id::SecretId;

@@ -9,7 +9,9 @@ mod records;
 pub mod secret_acts;
 mod signing_acts;
 mod throttle;
+mod uses;
 
-pub use authenticate::{Authenticator, Credentials, Denied};
+pub use authenticate::{Authenticator, Credentials, Denied, Proven};
 pub use records::{Records, Use};
 pub use throttle::{Limits as ThrottleLimits, Rate, Throttle};
+pub use uses::Uses;

@@ -1,6 +1,7 @@
 //! A key as it is shown.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -95,6 +96,9 @@ pub(super) struct SecretRow {
     pub(super) secret_id: SecretId,
     created_at: i64,
     pub(super) expires_at: Option<i64>,
+    /// To the minute.
+    last_used_at: Option<i64>,
+    last_used_from: Option<IpAddr>,
 }
 
 impl Details {
@@ -105,14 +109,26 @@ impl Details {
 
 impl SecretRow {
     pub(super) fn of(secret: &StoredSecret) -> Self {
-        let expires_at = secret.expires_at.map(Timestamp::secs);
-        Self { secret_id: secret.digest.id(), created_at: secret.created_at.secs(), expires_at }
+        let last = secret.last_used;
+        Self {
+            secret_id: secret.digest.id(),
+            created_at: secret.created_at.secs(),
+            expires_at: secret.expires_at.map(Timestamp::secs),
+            last_used_at: last.map(|last| last.at.secs()),
+            last_used_from: last.and_then(|last| last.from),
+        }
+    }
+
+    /// When it was used last, and from where.
+    fn last_use(&self) -> Option<String> {
+        let at = Timestamp::from_secs(self.last_used_at?);
+        Some(self.last_used_from.map_or_else(|| at.to_string(), |from| format!("{at} from {from}")))
     }
 }
 
 impl Row for SecretRow {
     const NOTHING: &'static str = "The key has no secret.";
-    const COLUMNS: &'static [&'static str] = &["secret_id", "created", "expires"];
+    const COLUMNS: &'static [&'static str] = &["secret_id", "created", "expires", "last used"];
 
     fn cells(&self) -> Vec<String> {
         let time = |secs| Timestamp::from_secs(secs).to_string();
@@ -120,6 +136,7 @@ impl Row for SecretRow {
             self.secret_id.to_string(),
             time(self.created_at),
             self.expires_at.map_or_else(|| "never".to_owned(), time),
+            self.last_use().unwrap_or_else(|| "never".to_owned()),
         ]
     }
 }
@@ -129,9 +146,10 @@ impl Report for Details {
         let mut fields = self.key.fields();
         for secret in &self.secrets {
             let end = secret.expires_at.map(|end| format!(", ends {}", Timestamp::from_secs(end)));
-            let made = Timestamp::from_secs(secret.created_at);
-            let id = &secret.secret_id;
-            fields.push(("secret", format!("{id}, made {made}{}", end.unwrap_or_default())));
+            let used = secret.last_use().map(|used| format!(", last used {used}"));
+            let (id, made) = (&secret.secret_id, Timestamp::from_secs(secret.created_at));
+            let (end, used) = (end.unwrap_or_default(), used.unwrap_or_default());
+            fields.push(("secret", format!("{id}, made {made}{end}{used}")));
         }
         write_fields(out, &fields)
     }

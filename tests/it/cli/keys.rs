@@ -229,11 +229,15 @@ fn an_old_secret_ends_with_the_overlap() {
       {
         "created_at": "[at]",
         "expires_at": "[at]",
+        "last_used_at": null,
+        "last_used_from": null,
         "secret_id": "[secret_id]"
       },
       {
         "created_at": "[at]",
         "expires_at": null,
+        "last_used_at": null,
+        "last_used_from": null,
         "secret_id": "[secret_id]"
       }
     ]

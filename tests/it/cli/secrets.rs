@@ -25,9 +25,9 @@ fn a_secret_is_added_listed_and_ended() {
     assert_eq!(listed["items"], home.json(&["key", "show", &key])["secrets"]);
     assert_eq!(listed["items"][1]["secret_id"], id);
     assert_snapshot!(redacted(&home.done(&["key", "secret", "list", &key])), @r"
-    SECRET_ID         CREATED               EXPIRES
-    [secret_id]  [time]  never
-    [secret_id]  [time]  [time]
+    SECRET_ID         CREATED               EXPIRES               LAST USED
+    [secret_id]  [time]  never                 never
+    [secret_id]  [time]  [time]  never
     ");
     let sooner = home.json(&["key", "secret", "expire", &key, id, "--in", "1h"]);
     assert!(sooner["expires_at"].as_i64() < added["expires_at"].as_i64());

@@ -2,11 +2,11 @@
 
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::secret::is_one_of;
-use portcullis::domain::{KeyId, SecretDigest, Timestamp};
-use portcullis::store::{Error, Lookup};
+use portcullis::domain::{KeyId, LastUse, SecretDigest, Timestamp};
+use portcullis::store::{Error, Lookup, SecretUse};
 
 use super::database::Database;
-use super::fixtures::{NOW, digest, key_change, later, new_key, shop};
+use super::fixtures::{NOW, digest, key_change, later, new_key, shop, token};
 
 on_every_engine!(founded:
     a_secret_in_use_is_not_given_to_another_key,
@@ -18,6 +18,8 @@ on_every_engine!(founded:
     an_end_is_never_moved_back,
     a_secret_that_is_not_the_keys_cannot_be_ended,
     secrets_whose_end_has_come_are_dropped_with_the_next_act,
+    the_last_use_is_written_down_and_an_earlier_one_is_not,
+    a_use_is_no_edit,
 );
 
 /// A copy of a digest, which has no `Clone` so that the program makes none.
@@ -157,4 +159,44 @@ async fn secrets_whose_end_has_come_are_dropped_with_the_next_act(db: &Database)
     assert_eq!(db.record_of(&new.key.id).await.secrets.len(), 2);
     expire(db, &new.key.id, &new.digest, later(60)).await.unwrap();
     assert_eq!(db.record_of(&new.key.id).await.secrets.len(), 1);
+}
+
+fn used(digest: &SecretDigest, minute: u64, from: Option<&str>) -> SecretUse {
+    let last = LastUse::of(later(60 * minute), from.map(|from| from.parse().unwrap()));
+    SecretUse { digest: copy(digest), last }
+}
+
+async fn the_last_use_is_written_down_and_an_earlier_one_is_not(db: &Database) {
+    let (new, second) = (new_key(shop()), digest());
+    db.create_key(&new).await.unwrap();
+    add(db, &new.key.id, &second, None).await;
+    let last = async || {
+        let secrets = db.record_of(&new.key.id).await.secrets;
+        secrets.iter().map(|secret| secret.last_used).collect::<Vec<_>>()
+    };
+    assert_eq!(last().await, [None, None]);
+
+    let steps = [
+        (used(&new.digest, 2, Some("192.0.2.7")), used(&new.digest, 2, Some("192.0.2.7"))),
+        (used(&new.digest, 1, Some("192.0.2.8")), used(&new.digest, 2, Some("192.0.2.7"))),
+        (used(&new.digest, 2, Some("2001:db8::1")), used(&new.digest, 2, Some("2001:db8::1"))),
+        (used(&new.digest, 3, None), used(&new.digest, 3, None)),
+    ];
+    for (noted, expected) in steps {
+        // Beside it a secret that nobody has, and the other one of the key.
+        let nobodys = used(&digest(), 9, None);
+        db.note_uses(&[nobodys, noted, used(&second, 5, Some("192.0.2.9"))]).await.unwrap();
+        let other = used(&second, 5, Some("192.0.2.9")).last;
+        assert_eq!(last().await, [Some(expected.last), Some(other)]);
+    }
+    db.note_uses(&[]).await.unwrap();
+}
+
+async fn a_use_is_no_edit(db: &Database) {
+    let record = db.key().await;
+    let (before, digest) = (db.traces().await, copy(&record.secrets[0].digest));
+    db.note_uses(&[used(&digest, 1, None)]).await.unwrap();
+    assert_eq!(db.traces().await, before);
+    assert_eq!(db.record_of(&record.key.id).await.key, record.key);
+    assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true], "what was decided before counts");
 }
