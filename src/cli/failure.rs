@@ -101,6 +101,7 @@ impl Failure {
             store::Error::Missing("audience") => {
                 "`portcullis audience list --project ID` names those that are there"
             }
+            store::Error::Missing("secret") => "`portcullis key secret list ID` names those that are there",
             store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",
             store::Error::Taken(_) => "choose another one",
             store::Error::Corrupt { .. } => "restore a backup",

@@ -96,9 +96,9 @@ impl Expiry {
         };
         let wrong = |why: &str| Err(Failure::Usage(format!("--expires: {at} is {why}")));
         if at <= now {
-            wrong("not ahead; to end a key now, block or delete it")
+            wrong("not ahead; to end a key now, block or delete it; to end a secret, expire it")
         } else if at > now.after(LATEST) {
-            wrong("more than a hundred years ahead; leave it out for a key that does not expire")
+            wrong("more than a hundred years ahead; leave it out for what does not expire")
         } else {
             Ok(at)
         }

@@ -64,8 +64,12 @@ pub enum Act {
     DeleteKey,
     /// All outstanding tokens of a key were revoked.
     RevokeTokens,
-    /// An API key got a new secret.
+    /// An API key got a new secret in place of the old ones.
     RegenerateSecret,
+    /// An API key got a further secret.
+    AddSecret,
+    /// A secret of an API key was given an end.
+    ExpireSecret,
     /// One token was revoked (RFC 7009).
     RevokeToken,
     /// A signing key was announced; those before it retire when it signs.
@@ -96,6 +100,8 @@ impl Act {
             Self::DeleteKey => "key.delete",
             Self::RevokeTokens => "key.revoke_tokens",
             Self::RegenerateSecret => "key.regenerate",
+            Self::AddSecret => "secret.add",
+            Self::ExpireSecret => "secret.expire",
             Self::RevokeToken => "token.revoke",
             Self::RotateSigningKey => "signing_key.rotate",
             Self::RetireSigningKey => "signing_key.retire",

@@ -34,6 +34,20 @@ pub enum KeyEdit {
         /// When the old ones end.
         old_end: Timestamp,
     },
+    /// It gets a further secret, beside those that it has.
+    AddSecret {
+        /// The new secret.
+        digest: SecretDigest,
+        /// When it ends; never, if absent.
+        expires_at: Option<Timestamp>,
+    },
+    /// One of its secrets ends, unless it ends before; tokens that are out live on.
+    ExpireSecret {
+        /// Which one.
+        secret: SecretDigest,
+        /// When it ends.
+        at: Timestamp,
+    },
 }
 
 /// Why an edit is refused.
@@ -78,6 +92,8 @@ impl KeyEdit {
             Self::Delete => Act::DeleteKey,
             Self::RevokeTokens => Act::RevokeTokens,
             Self::Regenerate { .. } => Act::RegenerateSecret,
+            Self::AddSecret { .. } => Act::AddSecret,
+            Self::ExpireSecret { .. } => Act::ExpireSecret,
         }
     }
 
@@ -93,6 +109,7 @@ impl KeyEdit {
             (_, Self::Regenerate { old_end, .. }) if *old_end > now && live_secrets >= MOST_SECRETS => {
                 Err(EditRefused::TooManySecrets)
             }
+            (_, Self::AddSecret { .. }) if live_secrets >= MOST_SECRETS => Err(EditRefused::TooManySecrets),
             _ => Ok(()),
         }
     }
@@ -102,7 +119,9 @@ impl KeyEdit {
     pub fn is_narrowing(&self, key: &ApiKey, catalogue: &Catalogue) -> bool {
         match self {
             Self::Block | Self::Delete | Self::RevokeTokens => true,
-            Self::Unblock | Self::Regenerate { .. } => false,
+            Self::Unblock | Self::Regenerate { .. } | Self::AddSecret { .. } | Self::ExpireSecret { .. } => {
+                false
+            }
             Self::Details(details) => !details.takes_nothing_from(&key.details, catalogue),
         }
     }

@@ -15,6 +15,7 @@ pub mod grant;
 pub mod project;
 pub mod reason;
 pub mod secret;
+pub mod secret_id;
 pub mod signing_key;
 
 pub use algorithm::SigningAlgorithm;
@@ -27,4 +28,5 @@ pub use portcullis_guard::{
 };
 pub use project::{Project, ProjectKind};
 pub use reason::Reason;
-pub use secret::{Pepper, Secret, SecretDigest, StoredSecret};
+pub use secret::{LastUse, Pepper, Secret, SecretDigest, StoredSecret};
+pub use secret_id::SecretId;

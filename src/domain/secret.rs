@@ -4,6 +4,7 @@
 //! names its key. Imported secrets have any form; they are looked up by their digest.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use portcullis_guard::{KeyId, Timestamp};
@@ -170,6 +171,25 @@ pub struct StoredSecret {
     pub created_at: Timestamp,
     /// From when on it is worth nothing; never, if absent.
     pub expires_at: Option<Timestamp>,
+    /// When and from where it was used last, as far as that was written down.
+    pub last_used: Option<LastUse>,
+}
+
+/// When, to the minute, and from where a secret was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastUse {
+    /// The minute.
+    pub at: Timestamp,
+    /// The address, if there was one.
+    pub from: Option<IpAddr>,
+}
+
+impl LastUse {
+    /// A use at this time.
+    #[must_use]
+    pub fn of(at: Timestamp, from: Option<IpAddr>) -> Self {
+        Self { at: Timestamp::from_secs(at.secs() - at.secs().rem_euclid(60)), from }
+    }
 }
 
 impl StoredSecret {
@@ -245,6 +265,7 @@ mod tests {
             digest: pepper.digest(&secret),
             created_at: Timestamp::from_secs(0),
             expires_at: Some(end),
+            last_used: None,
         }];
         assert!(is_one_of(&pepper.digest(&secret), &stored, Timestamp::from_millis(99_999)));
         assert!(!is_one_of(&pepper.digest(&secret), &stored, end));

@@ -11,12 +11,16 @@ use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 
 use super::{Patience, router_for};
+use crate::keys::Uses;
+use crate::store::Error as StoreError;
 use crate::web::Server;
 
 /// How often the database is looked at for changes.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often it is looked whether a signing key needs a successor.
 const ROTATION: Duration = Duration::from_mins(1);
+/// How often it is looked whether there is anything to write down.
+const TENDING: Duration = Duration::from_secs(5);
 /// The longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
@@ -51,6 +55,8 @@ pub struct Running {
     serving: JoinHandle<io::Result<()>>,
     following: JoinHandle<()>,
     rotating: JoinHandle<()>,
+    tending: JoinHandle<()>,
+    uses: Arc<Uses>,
     writer: JoinHandle<()>,
     grace: Duration,
 }
@@ -77,6 +83,8 @@ impl Running {
         let handle = Handle::new();
         let following = tokio::spawn(follow(server.clone()));
         let rotating = tokio::spawn(rotate(server.clone()));
+        let tending = tokio::spawn(tend(server.clone()));
+        let uses = server.uses.clone();
         let app = router_for(server, patience).into_make_service_with_connect_info::<SocketAddr>();
         // HTTP/1 alone: who may speak either is first listened to without any time limit, and
         // without TLS nobody speaks HTTP/2.
@@ -84,22 +92,45 @@ impl Running {
         let mut http = listening.http_builder().http1();
         http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(MAX_HEAD_BYTES);
         let serving = tokio::spawn(listening.serve(app));
-        Ok(Self { handle, serving, following, rotating, writer, grace: patience.grace })
+        Ok(Self { handle, serving, following, rotating, tending, uses, writer, grace: patience.grace })
     }
 
-    /// Stops: accepts nobody any more, finishes what is under way, flushes the issuance log.
+    /// Stops: accepts nobody any more, finishes what is under way, writes down what is only in
+    /// memory, flushes the issuance log.
     pub async fn stop(self) {
         // A fifth of the time is the log's, which waits for nobody outside.
         let flush = self.grace / 5;
         self.handle.graceful_shutdown(Some(self.grace.saturating_sub(flush)));
         let _ = self.serving.await;
-        for task in [self.following, self.rotating] {
+        for task in [self.following, self.rotating, self.tending] {
             task.abort();
             let _ = task.await;
+        }
+        if let Ok(Err(error)) = tokio::time::timeout(self.grace, self.uses.write()).await {
+            uses_unwritten(&error);
         }
         // The last reference to the server is gone with its requests; the writer ends by itself.
         let _ = tokio::time::timeout(flush, self.writer).await;
     }
+}
+
+/// Writes down what can wait, apart from following: nothing here may make the copy late.
+async fn tend(server: Arc<Server>) {
+    let mut turn = tokio::time::interval(TENDING);
+    turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        turn.tick().await;
+        if let Err(error) = server.uses.step().await {
+            uses_unwritten(&error);
+        }
+    }
+}
+
+fn uses_unwritten(error: &StoreError) {
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "the last uses of secrets could not be written down"
+    );
 }
 
 /// Announces successors of signing keys in time.

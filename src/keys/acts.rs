@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -22,7 +21,7 @@ use crate::store::{Error as StoreError, Lookup, NewKey, Store};
 use crate::time::Clock;
 
 /// How often an act that must not fail for a neighbour's edit is decided anew.
-const TRIES: u32 = 10;
+pub(super) const TRIES: u32 = 10;
 
 /// Why an act was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -163,31 +162,19 @@ impl Acts {
         self.commit(&record, edit, explained(json!({}), why)).await
     }
 
-    /// Gives a key a new secret; the old ones end after `overlap`. Tokens that are out live on.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn regenerate(
-        &self,
-        id: &KeyId,
-        overlap: Duration,
-        why: &Why,
-    ) -> Result<(Done, Secret), Error> {
-        let record = self.record(id).await?;
-        let secret = Secret::regenerate(id, record.project.kind, &self.entropy.bytes());
-        let old_end = self.clock.now().after(overlap);
-        let detail = json!({ "overlap_secs": overlap.as_secs() });
-        let edit = KeyEdit::Regenerate { digest: self.pepper.digest(&secret), old_end };
-        let done = self.commit(&record, edit, explained(detail, why)).await?;
-        Ok((done, secret))
-    }
-
-    async fn record(&self, id: &KeyId) -> Result<MintRecord, Error> {
+    /// All that is stored of a key.
+    pub(super) async fn record(&self, id: &KeyId) -> Result<MintRecord, Error> {
         let found = self.store.mint_record(&Lookup::Id(id.clone())).await?;
         Ok(found.value.ok_or(StoreError::Missing("API key"))?)
     }
 
-    async fn commit(&self, record: &MintRecord, edit: KeyEdit, detail: Value) -> Result<Done, Error> {
+    /// Carries out an edit of a key that was decided on this record.
+    pub(super) async fn commit(
+        &self,
+        record: &MintRecord,
+        edit: KeyEdit,
+        detail: Value,
+    ) -> Result<Done, Error> {
         let (key, now) = (&record.key, self.clock.now());
         let live = record.secrets.iter().filter(|secret| secret.is_live(now)).count();
         edit.check(key, live, now)?;
@@ -271,7 +258,8 @@ fn described(details: &KeyDetails) -> Value {
     })
 }
 
-fn explained(mut detail: Value, why: &Why) -> Value {
+/// With the reason, for the audit log.
+pub(super) fn explained(mut detail: Value, why: &Why) -> Value {
     detail["reason"] = json!(why.reason);
     if let Some(note) = &why.note {
         detail["note"] = json!(note);

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use super::records::{Records, Use};
 use super::throttle::Throttle;
-use crate::domain::grant::MintRecord;
+use super::uses::Uses;
+use crate::domain::grant::{MintRecord, Refusal, check_usable};
 use crate::domain::secret::{Secret, SecretDigest, is_one_of};
 use crate::domain::{KeyId, Pepper};
 use crate::store::Error as StoreError;
@@ -44,9 +45,18 @@ pub enum Denied {
     Store(#[from] StoreError),
 }
 
+/// A key that was proven to be the caller's, and by which of its secrets.
+#[derive(Debug)]
+pub struct Proven {
+    /// What is known of the key.
+    pub record: Arc<MintRecord>,
+    secret: SecretDigest,
+}
+
 /// Tells whose key it is.
 pub struct Authenticator {
     records: Arc<Records>,
+    uses: Arc<Uses>,
     throttle: Throttle,
     pepper: Arc<Pepper>,
     clock: Arc<dyn Clock>,
@@ -59,15 +69,16 @@ impl Authenticator {
     #[must_use]
     pub fn new(
         records: Arc<Records>,
+        uses: Arc<Uses>,
         throttle: Throttle,
         pepper: Arc<Pepper>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { records, throttle, pepper, clock, digests: AtomicU64::new(0) }
+        Self { records, uses, throttle, pepper, clock, digests: AtomicU64::new(0) }
     }
 
-    /// The record of the key that the credentials prove. Whether it may be used is another
-    /// question.
+    /// The key that the credentials prove. Whether it may be used is another question:
+    /// [`Authenticator::admit`].
     ///
     /// # Errors
     /// See [`Denied`].
@@ -76,7 +87,7 @@ impl Authenticator {
         credentials: &Credentials,
         address: Option<IpAddr>,
         how: Use,
-    ) -> Result<Arc<MintRecord>, Denied> {
+    ) -> Result<Proven, Denied> {
         let (named, secret) = match credentials {
             Credentials::IdAndSecret(id, secret) => (id.parse::<KeyId>().ok(), secret),
             Credentials::SecretAlone(secret) => (secret.names_key(), secret),
@@ -94,7 +105,21 @@ impl Authenticator {
         if proven.is_none() && how == Use::Remembered {
             proven = self.proven(find(Use::Current).await?, &digest);
         }
-        proven.ok_or_else(|| self.denied(credentials, named.as_ref(), address))
+        match proven {
+            Some(record) => Ok(Proven { record, secret: digest }),
+            None => Err(self.denied(credentials, named.as_ref(), address)),
+        }
+    }
+
+    /// Whether the key may be used now and from there. Only then is the use noted: an address that
+    /// is refused leaves no trace (threat S22).
+    ///
+    /// # Errors
+    /// As [`check_usable`].
+    pub fn admit(&self, proven: &Proven, address: Option<IpAddr>) -> Result<(), Refusal> {
+        check_usable(&proven.record.key, address, self.clock.now())?;
+        self.uses.note(&proven.secret, address);
+        Ok(())
     }
 
     /// The record, if this is the digest of one of its key's secrets.

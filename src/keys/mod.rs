@@ -6,9 +6,12 @@ pub mod acts;
 mod authenticate;
 mod project_acts;
 mod records;
+pub mod secret_acts;
 mod signing_acts;
 mod throttle;
+mod uses;
 
-pub use authenticate::{Authenticator, Credentials, Denied};
+pub use authenticate::{Authenticator, Credentials, Denied, Proven};
 pub use records::{Records, Use};
 pub use throttle::{Limits as ThrottleLimits, Rate, Throttle};
+pub use uses::Uses;

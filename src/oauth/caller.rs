@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request};
 use super::client_auth;
 use super::error::Error;
 use super::request::KeyRequest;
-use crate::domain::grant::{MintRecord, check_usable};
+use crate::domain::grant::MintRecord;
 use crate::keys::Use;
 use crate::web::{Form, Server};
 
@@ -31,14 +31,14 @@ impl FromRequest<Arc<Server>> for Caller {
         let challenge = presented.challenge;
         let authenticate = |how| server.authenticator.authenticate(&presented.credentials, address, how);
         let denied = |denied| Error::denied(denied, challenge);
-        let usable = |record: &MintRecord| check_usable(&record.key, address, server.clock.now());
-        let mut record = authenticate(Use::Remembered).await.map_err(denied)?;
-        client_auth::check_client_id(&form, &record.key.id)?;
+        let mut proven = authenticate(Use::Remembered).await.map_err(denied)?;
+        client_auth::check_client_id(&form, &proven.record.key.id)?;
         // Unblocked meanwhile, perhaps: only a fresh record refuses.
-        if usable(&record).is_err() {
-            record = authenticate(Use::Fresh).await.map_err(denied)?;
-            usable(&record).map_err(|refusal| Error::refused(&refusal, challenge))?;
+        if server.authenticator.admit(&proven, address).is_err() {
+            proven = authenticate(Use::Fresh).await.map_err(denied)?;
+            let admitted = server.authenticator.admit(&proven, address);
+            admitted.map_err(|refusal| Error::refused(&refusal, challenge))?;
         }
-        Ok(Self { record, address, form })
+        Ok(Self { record: proven.record, address, form })
     }
 }

@@ -6,7 +6,7 @@
 //! answers to those are too strict or too lax; the secret does not pass through it either.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use oxide_auth::code_grant::client_credentials::{
     ClientCredentials, Error as MachineError, Input, Output, Request,
@@ -19,8 +19,8 @@ use super::client_auth;
 use super::error::Error;
 use super::request::{KeyRequest, read_ask};
 use crate::domain::TokenId;
-use crate::domain::grant::{Grant, MintRecord, Moment, Refusal, check_usable, decide as decide_grant};
-use crate::keys::Use;
+use crate::domain::grant::{Grant, Moment, Refusal, decide as decide_grant};
+use crate::keys::{Proven, Use};
 use crate::web::Server;
 
 /// The machine insists on a redirect URI; this grant has none.
@@ -35,11 +35,11 @@ static NO_REDIRECT: LazyLock<RegisteredUrl> = LazyLock::new(|| {
 /// The refusal, as RFC 6749 §5.2 has it.
 pub(super) async fn decide(server: &Server, request: &KeyRequest, how: Use) -> Result<Option<Grant>, Error> {
     let mut machine = ClientCredentials::new(&Seen(request));
-    let (mut input, mut record, mut grant) = (Input::None, None, None);
+    let (mut input, mut proven, mut grant) = (Input::None, None, None);
     loop {
         input = match machine.advance(input) {
             Output::Authenticate { .. } => {
-                record = Some(authenticate(server, request, how).await?);
+                proven = Some(authenticate(server, request, how).await?);
                 Input::Authenticated
             }
             Output::Binding { client_id } => Input::Bound {
@@ -50,8 +50,8 @@ pub(super) async fn decide(server: &Server, request: &KeyRequest, how: Use) -> R
             },
             Output::Extend => Input::Extended { extensions: Extensions::new() },
             Output::Negotiate { bound_client, .. } => {
-                let record = record.as_deref().ok_or(Error::Server)?;
-                let decided = match negotiate(server, request, record)? {
+                let proven = proven.as_ref().ok_or(Error::Server)?;
+                let decided = match negotiate(server, request, proven)? {
                     Ok(decided) => decided,
                     Err(_) if how == Use::Remembered => return Ok(None),
                     Err(refusal) => return Err(Error::refused(&refusal, request.presented.challenge)),
@@ -73,24 +73,24 @@ pub(super) async fn decide(server: &Server, request: &KeyRequest, how: Use) -> R
 fn negotiate(
     server: &Server,
     request: &KeyRequest,
-    record: &MintRecord,
+    proven: &Proven,
 ) -> Result<Result<Grant, Refusal>, Error> {
-    let now = server.clock.now();
-    if let Err(refusal) = check_usable(&record.key, request.address, now) {
+    if let Err(refusal) = server.authenticator.admit(proven, request.address) {
         return Ok(Err(refusal));
     }
+    let now = server.clock.now();
     let ask = read_ask(&request.form)?;
     let jti = TokenId::new(now, server.entropy.bytes());
     let moment = Moment { issuer: &server.issuer, now, jti };
-    Ok(decide_grant(record, &ask, request.address, &moment))
+    Ok(decide_grant(&proven.record, &ask, request.address, &moment))
 }
 
-async fn authenticate(server: &Server, request: &KeyRequest, how: Use) -> Result<Arc<MintRecord>, Error> {
+async fn authenticate(server: &Server, request: &KeyRequest, how: Use) -> Result<Proven, Error> {
     let (presented, address) = (&request.presented, request.address);
     let found = server.authenticator.authenticate(&presented.credentials, address, how).await;
-    let record = found.map_err(|denied| Error::denied(denied, presented.challenge))?;
-    client_auth::check_client_id(&request.form, &record.key.id)?;
-    Ok(record)
+    let proven = found.map_err(|denied| Error::denied(denied, presented.challenge))?;
+    client_auth::check_client_id(&request.form, &proven.record.key.id)?;
+    Ok(proven)
 }
 
 /// The request as the machine sees it: that there are credentials, and which grant is wanted.

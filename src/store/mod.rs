@@ -20,7 +20,7 @@ use crate::domain::feed::{FeedDraft, Published, Tag};
 use crate::domain::grant::MintRecord;
 use crate::domain::signing_key::{SigningKeyLife, SigningKeyTimes};
 use crate::domain::{
-    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, ScopeSet, SecretDigest,
+    ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, ScopeSet, SecretDigest,
     SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
 };
 
@@ -195,9 +195,23 @@ pub trait Keys: Send + Sync {
     ) -> Result<Vec<ApiKey>, Error>;
 
     /// Edits a key as it was read; [`Error::Conflict`] if its `changed` or its project's has
-    /// moved, [`Error::Missing`] if it is not there. Deleting drops its secrets; regenerating ends
-    /// the old ones.
+    /// moved, [`Error::Missing`] if it, or the secret to end, is not there. Deleting drops its
+    /// secrets; regenerating ends the old ones; whatever concerns secrets drops those whose end has
+    /// come.
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error>;
+
+    /// Writes down when secrets were used last, unless a later use is written already. It is no
+    /// edit: nothing is published, no key's `changed` moves; secrets that are gone are passed over.
+    async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), Error>;
+}
+
+/// The last use of a secret.
+#[derive(Debug)]
+pub struct SecretUse {
+    /// Which secret.
+    pub digest: SecretDigest,
+    /// When and from where.
+    pub last: LastUse,
 }
 
 /// A key to be made.

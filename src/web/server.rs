@@ -12,7 +12,7 @@ use crate::domain::audit::Actor;
 use crate::entropy::Entropy;
 use crate::issuance::IssuanceLog;
 use crate::keys::acts::{Acts, Error as ActError};
-use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits};
+use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits, Uses};
 use crate::revocation::{self, Copy, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
@@ -39,6 +39,8 @@ pub struct Server {
     pub sync: Arc<Sync>,
     /// Who may speak for which key.
     pub authenticator: Authenticator,
+    /// When secrets were used last.
+    pub uses: Arc<Uses>,
     /// How often a key revokes tokens.
     pub revoking: Rate,
     /// The issuance log.
@@ -122,7 +124,9 @@ impl Server {
         let limits =
             ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures };
         let throttle = Throttle::new(limits, &clock);
-        let authenticator = Authenticator::new(records, throttle, data_keys.pepper.clone(), clock.clone());
+        let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
+        let pepper = data_keys.pepper.clone();
+        let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
         let (issuance, writer) = IssuanceLog::start(issued);
         let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
         let server = Self {
@@ -134,6 +138,7 @@ impl Server {
             copy,
             sync,
             authenticator,
+            uses,
             revoking,
             issuance,
             client_address,

@@ -18,7 +18,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time"]),
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
     ("oauth", &["domain", "issuance", "keys", "signing", "store", "web"]),
-    ("http", &["oauth", "web"]),
+    ("http", &["keys", "oauth", "store", "web"]),
     (
         "cli",
         &[

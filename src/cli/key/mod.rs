@@ -3,6 +3,7 @@
 mod act;
 mod create;
 mod edit;
+mod secret;
 mod view;
 
 use crate::domain::grant::MintRecord;
@@ -47,8 +48,11 @@ pub(super) enum Command {
     Delete(act::DeleteArgs),
     /// Revoke a key's tokens; the key works on.
     RevokeTokens(act::Args),
-    /// Give a key a new secret; its tokens live on.
+    /// Give a key a new secret in place of the old ones; its tokens live on.
     Regenerate(act::RegenerateArgs),
+    /// Secrets of a key, several at a time: add, list, expire.
+    #[command(subcommand)]
+    Secret(secret::Command),
 }
 
 impl Command {
@@ -63,6 +67,7 @@ impl Command {
             Self::Delete(args) => act::delete(session, args).await,
             Self::RevokeTokens(args) => act::revoke_tokens(session, args).await,
             Self::Regenerate(args) => act::regenerate(session, args).await,
+            Self::Secret(command) => command.run(session).await,
         }
     }
 }

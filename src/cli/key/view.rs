@@ -1,12 +1,15 @@
 //! A key as it is shown.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
 use crate::cli::output::{Report, Row, joined, write_fields};
 use crate::domain::grant::MintRecord;
-use crate::domain::{ApiKey, Audience, KeyId, KeyState, Position, ProjectId, Scope, StoredSecret, Timestamp};
+use crate::domain::{
+    ApiKey, Audience, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret, Timestamp,
+};
 
 /// A key in a list.
 #[derive(Debug, Serialize)]
@@ -89,9 +92,13 @@ pub(super) struct Details {
 
 /// One of its secrets, without the secret.
 #[derive(Debug, Serialize)]
-struct SecretRow {
+pub(super) struct SecretRow {
+    pub(super) secret_id: SecretId,
     created_at: i64,
-    expires_at: Option<i64>,
+    pub(super) expires_at: Option<i64>,
+    /// To the minute.
+    last_used_at: Option<i64>,
+    last_used_from: Option<IpAddr>,
 }
 
 impl Details {
@@ -101,9 +108,36 @@ impl Details {
 }
 
 impl SecretRow {
-    fn of(secret: &StoredSecret) -> Self {
-        let expires_at = secret.expires_at.map(Timestamp::secs);
-        Self { created_at: secret.created_at.secs(), expires_at }
+    pub(super) fn of(secret: &StoredSecret) -> Self {
+        let last = secret.last_used;
+        Self {
+            secret_id: secret.digest.id(),
+            created_at: secret.created_at.secs(),
+            expires_at: secret.expires_at.map(Timestamp::secs),
+            last_used_at: last.map(|last| last.at.secs()),
+            last_used_from: last.and_then(|last| last.from),
+        }
+    }
+
+    /// When it was used last, and from where.
+    fn last_use(&self) -> Option<String> {
+        let at = Timestamp::from_secs(self.last_used_at?);
+        Some(self.last_used_from.map_or_else(|| at.to_string(), |from| format!("{at} from {from}")))
+    }
+}
+
+impl Row for SecretRow {
+    const NOTHING: &'static str = "The key has no secret.";
+    const COLUMNS: &'static [&'static str] = &["secret_id", "created", "expires", "last used"];
+
+    fn cells(&self) -> Vec<String> {
+        let time = |secs| Timestamp::from_secs(secs).to_string();
+        vec![
+            self.secret_id.to_string(),
+            time(self.created_at),
+            self.expires_at.map_or_else(|| "never".to_owned(), time),
+            self.last_use().unwrap_or_else(|| "never".to_owned()),
+        ]
     }
 }
 
@@ -112,8 +146,10 @@ impl Report for Details {
         let mut fields = self.key.fields();
         for secret in &self.secrets {
             let end = secret.expires_at.map(|end| format!(", ends {}", Timestamp::from_secs(end)));
-            let made = Timestamp::from_secs(secret.created_at);
-            fields.push(("secret", format!("made {made}{}", end.unwrap_or_default())));
+            let used = secret.last_use().map(|used| format!(", last used {used}"));
+            let (id, made) = (&secret.secret_id, Timestamp::from_secs(secret.created_at));
+            let (end, used) = (end.unwrap_or_default(), used.unwrap_or_default());
+            fields.push(("secret", format!("{id}, made {made}{end}{used}")));
         }
         write_fields(out, &fields)
     }

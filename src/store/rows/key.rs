@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::domain::{
-    Allowlist, ApiKey, KeyDetails, KeyState, Lifetime, SecretDigest, StoredSecret, Timestamp,
+    Allowlist, ApiKey, KeyDetails, KeyState, LastUse, Lifetime, SecretDigest, StoredSecret, Timestamp,
 };
 use crate::store::error::Error;
 
@@ -71,6 +71,8 @@ pub(in crate::store) struct SecretRow {
     digest: Vec<u8>,
     created_at: i64,
     expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    last_used_from: Option<String>,
 }
 
 impl TryFrom<SecretRow> for StoredSecret {
@@ -78,10 +80,13 @@ impl TryFrom<SecretRow> for StoredSecret {
 
     fn try_from(row: SecretRow) -> Result<Self, Error> {
         let place = Place::of("api_key_secrets", &row.id);
+        let from = row.last_used_from.map(|raw| place.parse("last_used_from", &raw)).transpose()?;
+        let at = row.last_used_at.map(Timestamp::from_millis);
         Ok(Self {
             digest: SecretDigest::from_bytes(place.bytes("digest", &row.digest)?),
             created_at: Timestamp::from_millis(row.created_at),
             expires_at: row.expires_at.map(Timestamp::from_millis),
+            last_used: at.map(|at| LastUse { at, from }),
         })
     }
 }

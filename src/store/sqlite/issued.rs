@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use crate::domain::{KeyId, TokenId};
+use crate::domain::KeyId;
 use crate::store::error::Error;
 use crate::store::rows::{self, IssuedRow};
 use crate::store::{IssuedToken, IssuedTokens};
 
-use super::SqliteStore;
+use super::{SqliteStore, hex};
 
 /// How many tokens one statement records.
 const BATCH: usize = 512;
@@ -69,7 +69,7 @@ fn json(batch: &[IssuedToken]) -> String {
         .iter()
         .map(|token| {
             (
-                hex(&token.jti),
+                hex(token.jti.as_bytes()),
                 &token.key,
                 &token.project,
                 &token.subject,
@@ -78,15 +78,10 @@ fn json(batch: &[IssuedToken]) -> String {
                 &token.address,
                 token.issued_at.millis(),
                 token.expires_at.millis(),
-                token.parent.as_ref().map(hex),
+                token.parent.as_ref().map(|parent| hex(parent.as_bytes())),
                 rows::stored(token.position),
             )
         })
         .collect();
     serde_json::to_string(&rows).expect("texts and numbers are JSON")
-}
-
-fn hex(jti: &TokenId) -> String {
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    jti.as_bytes().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
 }

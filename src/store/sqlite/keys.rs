@@ -5,14 +5,15 @@ use sqlx::SqliteConnection;
 
 use crate::domain::edit::{KeyChange, KeyEdit};
 use crate::domain::{
-    ApiKey, Audience, KeyDetails, KeyId, KeyState, Lifetime, Position, ProjectId, SecretDigest, Timestamp,
+    ApiKey, Audience, KeyDetails, KeyId, KeyState, Lifetime, Position, ProjectId, Timestamp,
 };
 use crate::store::error::Error;
 use crate::store::rows::{self, KeyRow};
-use crate::store::{Keys, NewKey};
+use crate::store::{Keys, NewKey, SecretUse};
 
 use super::SqliteStore;
 use super::publish::conclude;
+use super::secrets::{self, NewSecret};
 
 #[async_trait]
 impl Keys for SqliteStore {
@@ -53,6 +54,12 @@ impl Keys for SqliteStore {
         transaction.commit().await?;
         Ok(position)
     }
+
+    async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), Error> {
+        let mut transaction = self.write().await?;
+        secrets::note_uses(&mut transaction, uses).await?;
+        Ok(transaction.commit().await?)
+    }
 }
 
 /// Writes key and secret; the key's `changed` is set once the position is known.
@@ -82,7 +89,8 @@ pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> R
     .bind(details.expires_at.map(Timestamp::millis))
     .execute(&mut *connection)
     .await?;
-    add_secret(connection, &key.id, &new.digest, key.created_at).await
+    let secret = NewSecret { digest: &new.digest, expires_at: None, at: key.created_at };
+    secrets::add(connection, &key.id, &secret).await
 }
 
 pub(super) async fn set_changed(
@@ -132,12 +140,20 @@ async fn edit(
         KeyEdit::Unblock => set_state(connection, key, KeyState::Active).await,
         KeyEdit::Delete => {
             set_state(connection, key, KeyState::Deleted).await?;
-            end_secrets(connection, key, at, at).await
+            secrets::end_all(connection, key, at, at).await
         }
         KeyEdit::RevokeTokens => Ok(()),
         KeyEdit::Regenerate { digest, old_end } => {
-            end_secrets(connection, key, *old_end, at).await?;
-            add_secret(connection, key, digest, at).await
+            secrets::end_all(connection, key, *old_end, at).await?;
+            secrets::add(connection, key, &NewSecret { digest, expires_at: None, at }).await
+        }
+        KeyEdit::AddSecret { digest, expires_at } => {
+            secrets::drop_ended(connection, key, at).await?;
+            secrets::add(connection, key, &NewSecret { digest, expires_at: *expires_at, at }).await
+        }
+        KeyEdit::ExpireSecret { secret, at: end } => {
+            secrets::expire(connection, key, secret, *end).await?;
+            secrets::drop_ended(connection, key, at).await
         }
     }
 }
@@ -168,44 +184,6 @@ async fn set_state(connection: &mut SqliteConnection, key: &KeyId, state: KeySta
     sqlx::query("UPDATE api_keys SET state = $2 WHERE id = $1")
         .bind(key.as_str())
         .bind(state.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn add_secret(
-    connection: &mut SqliteConnection,
-    key: &KeyId,
-    digest: &SecretDigest,
-    at: Timestamp,
-) -> Result<(), Error> {
-    sqlx::query("INSERT INTO api_key_secrets (key, digest, created_at) VALUES ($1, $2, $3)")
-        .bind(key.as_str())
-        .bind(digest.as_bytes().as_slice())
-        .bind(at.millis())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Ends the key's secrets at `end`, unless they end before, and drops those whose end has come.
-async fn end_secrets(
-    connection: &mut SqliteConnection,
-    key: &KeyId,
-    end: Timestamp,
-    now: Timestamp,
-) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE api_key_secrets SET expires_at = $2 \
-         WHERE key = $1 AND (expires_at IS NULL OR expires_at > $2)",
-    )
-    .bind(key.as_str())
-    .bind(end.millis())
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("DELETE FROM api_key_secrets WHERE key = $1 AND expires_at <= $2")
-        .bind(key.as_str())
-        .bind(now.millis())
         .execute(connection)
         .await?;
     Ok(())

@@ -17,6 +17,7 @@ mod projects;
 mod publish;
 mod records;
 mod refusal;
+mod secrets;
 mod signing_keys;
 mod upkeep;
 mod watch;
@@ -92,4 +93,10 @@ impl SqliteStore {
         self.file.check()?;
         Ok(transaction)
     }
+}
+
+/// Bytes as SQLite's `unhex` takes them: JSON, in which a statement gets many rows, has none.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
 }

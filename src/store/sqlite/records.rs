@@ -69,7 +69,8 @@ async fn record(
 
 async fn secrets(connection: &mut SqliteConnection, key: &KeyId) -> Result<Vec<StoredSecret>, Error> {
     let rows: Vec<SecretRow> = sqlx::query_as(
-        "SELECT id, digest, created_at, expires_at FROM api_key_secrets WHERE key = $1 ORDER BY id",
+        "SELECT id, digest, created_at, expires_at, last_used_at, last_used_from \
+         FROM api_key_secrets WHERE key = $1 ORDER BY id",
     )
     .bind(key.as_str())
     .fetch_all(connection)

@@ -83,7 +83,7 @@ fn a_secret_is_shown_once() {
     require scope   yes
     created         [time]
     expires         [time]
-    secret          made [time]
+    secret          [secret_id], made [time]
     ");
 }
 
@@ -100,7 +100,8 @@ fn keys_are_listed_and_shown() {
     ");
     let mut of_list = home.json(&["key", "list", "--project", &project])["items"][0].clone();
     let shown = home.json(&["key", "show", &key]);
-    of_list["secrets"] = json!([{ "created_at": shown["created_at"], "expires_at": null }]);
+    of_list["secrets"] = shown["secrets"].clone();
+    assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
     assert_eq!(of_list, shown);
     let other = home.project("Other");
     assert_eq!(home.done(&["key", "list", "--project", &other]), "The project has no API keys.\n");
@@ -227,11 +228,17 @@ fn an_old_secret_ends_with_the_overlap() {
     [
       {
         "created_at": "[at]",
-        "expires_at": "[at]"
+        "expires_at": "[at]",
+        "last_used_at": null,
+        "last_used_from": null,
+        "secret_id": "[secret_id]"
       },
       {
         "created_at": "[at]",
-        "expires_at": null
+        "expires_at": null,
+        "last_used_at": null,
+        "last_used_from": null,
+        "secret_id": "[secret_id]"
       }
     ]
     "#);

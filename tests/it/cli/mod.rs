@@ -10,6 +10,7 @@ mod keys;
 mod nodes;
 mod projects;
 mod redact;
+mod secrets;
 mod terminal;
 
 use home::{Home, Ran};

@@ -33,6 +33,9 @@ fn meaning(word: &str) -> Option<&'static str> {
     Some(match word {
         _ if is_id("pk_live_") || is_id("pk_test_") => "[key]",
         _ if is_id("prj_") => "[project]",
+        _ if word.strip_prefix("sec_").is_some_and(|rest| rest.len() == 12 && is_base62(rest)) => {
+            "[secret_id]"
+        }
         _ if is_secret("psk_live_") || is_secret("psk_test_") => "[secret]",
         _ if word.len() == 64 && word.bytes().all(is_hex) => "[hash]",
         _ if word.starts_with("local:") => "local:[uid]",

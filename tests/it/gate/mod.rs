@@ -9,6 +9,7 @@ mod proxies;
 mod races;
 mod restore;
 mod revoking;
+mod secrets;
 mod widening;
 
 use crate::support::{App, Key, Tenant};

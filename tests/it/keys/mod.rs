@@ -1,3 +1,4 @@
 //! An API key's life, beyond what the gate shows.
 
 mod throttle;
+mod uses;

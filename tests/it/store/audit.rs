@@ -1,5 +1,6 @@
 //! The audit log: one row per act, and a chain that shows whether one was changed.
 
+use portcullis::domain::SecretDigest;
 use portcullis::domain::audit::seal;
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
 use portcullis::store::SealedRow;
@@ -39,6 +40,8 @@ async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
         KeyEdit::Unblock,
         KeyEdit::RevokeTokens,
         KeyEdit::Regenerate { digest: digest(), old_end: later(0) },
+        KeyEdit::AddSecret { digest: SecretDigest::from_bytes([7; 32]), expires_at: None },
+        KeyEdit::ExpireSecret { secret: SecretDigest::from_bytes([7; 32]), at: later(60) },
         KeyEdit::Delete,
     ];
     for edit in key_edits {
@@ -60,7 +63,7 @@ async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
     assert!(chain_holds(&rows));
     let acts: Vec<&str> = rows.iter().map(|sealed| sealed.row.act.as_str()).collect();
     let expected = "initialise project.create key.create key.edit key.block key.unblock key.revoke_tokens \
-                    key.regenerate key.delete scope.set scope.remove audience.add audience.remove \
+                    key.regenerate secret.add secret.expire key.delete scope.set scope.remove audience.add audience.remove \
                     token.revoke";
     assert_eq!(acts.join(" "), expected);
     assert_eq!(db.whole_feed().await.len(), rows.len());

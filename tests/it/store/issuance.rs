@@ -69,6 +69,7 @@ async fn no_edit_of_the_key_lets_a_token_through_that_was_decided_before(db: &Da
         KeyEdit::Details(details()),
         KeyEdit::RevokeTokens,
         KeyEdit::Regenerate { digest: digest(), old_end: later(60) },
+        KeyEdit::AddSecret { digest: digest(), expires_at: None },
     ];
     for edit in edits {
         let before = db.key().await;

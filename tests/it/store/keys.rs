@@ -1,7 +1,7 @@
 //! API keys: making, finding, editing.
 
 use portcullis::domain::edit::KeyEdit;
-use portcullis::domain::{KeyDetails, KeyId, KeyState, Position, ProjectId};
+use portcullis::domain::{KeyDetails, KeyId, KeyState, Position, ProjectId, SecretDigest};
 use portcullis::store::{Error, Lookup};
 
 use super::database::Database;
@@ -83,6 +83,8 @@ async fn each_edit_moves_the_key_to_its_own_position(db: &Database) {
         KeyEdit::Unblock,
         KeyEdit::RevokeTokens,
         KeyEdit::Regenerate { digest: digest(), old_end: later(60) },
+        KeyEdit::AddSecret { digest: SecretDigest::from_bytes([7; 32]), expires_at: None },
+        KeyEdit::ExpireSecret { secret: SecretDigest::from_bytes([7; 32]), at: later(60) },
         KeyEdit::Delete,
     ];
     for edit in edits {

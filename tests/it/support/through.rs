@@ -1,7 +1,7 @@
 //! A database whose answers a test can hold up or spoil on their way to the server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use portcullis::domain::audit::AuditDraft;
@@ -11,7 +11,7 @@ use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, 
 use portcullis::store::{
     AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Heartbeat, Installation, IssuedToken,
     IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration, Restored, SealedKey,
-    SealedRow, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
+    SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
     Unavailable, Upkeep,
 };
 
@@ -31,12 +31,18 @@ pub(crate) struct Hand {
     pub(crate) no_beginning: AtomicBool,
     /// The feed cannot be read at all.
     pub(crate) no_feed: AtomicBool,
+    /// Uses of secrets cannot be written down.
+    pub(crate) no_uses: AtomicBool,
+    /// How often that was tried.
+    pub(crate) uses_written: AtomicUsize,
 }
 
 impl Hand {
     pub(crate) fn new() -> Arc<Self> {
-        let (no_beginning, no_feed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { records: Latch::open(), no_beginning, no_feed })
+        let off = || AtomicBool::new(false);
+        let (no_beginning, no_feed, no_uses) = (off(), off(), off());
+        let (records, uses_written) = (Latch::open(), AtomicUsize::new(0));
+        Arc::new(Self { records, no_beginning, no_feed, no_uses, uses_written })
     }
 
     pub(crate) fn wrap(self: &Arc<Self>) -> impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + use<> {
@@ -150,6 +156,14 @@ impl Keys for Through {
 
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
         self.store.change_key(change).await
+    }
+
+    async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), Error> {
+        self.hand.uses_written.fetch_add(1, Ordering::SeqCst);
+        if self.hand.no_uses.load(Ordering::SeqCst) {
+            return Err(Unavailable::Slow.into());
+        }
+        self.store.note_uses(uses).await
     }
 }
 

@@ -1,0 +1,153 @@
+//! `portcullis key secret …`: the secrets of a key, several at a time.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::failure::Failure;
+use crate::cli::output::{Page, Report};
+use crate::cli::session::Session;
+use crate::cli::values::{self, Expiry, WhyArgs};
+use crate::domain::{KeyId, Position, ProjectId, SecretId, Timestamp};
+
+use super::record;
+use super::view::{SecretRow, write_secret};
+
+#[derive(Debug, clap::Subcommand)]
+pub(in crate::cli) enum Command {
+    /// Give a key a further secret, beside those that it has; shown this once.
+    Add {
+        /// The key.
+        #[arg(value_name = "ID")]
+        key: KeyId,
+        /// When it ends: 30d, 2027-01-31, 2027-01-31T12:00:00Z or Unix seconds [default: never].
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<Expiry>,
+        #[command(flatten)]
+        why: WhyArgs,
+    },
+    /// List a key's secrets by their public names.
+    List {
+        /// The key.
+        #[arg(value_name = "ID")]
+        key: KeyId,
+    },
+    /// End one of a key's secrets; tokens live on.
+    Expire {
+        /// The key.
+        #[arg(value_name = "ID")]
+        key: KeyId,
+        /// The secret, by its public name.
+        #[arg(value_name = "SECRET_ID")]
+        secret: SecretId,
+        /// How long it works on, such as 24h [default: it ends now].
+        #[arg(long = "in", value_name = "SPAN", value_parser = values::span)]
+        delay: Option<Duration>,
+        #[command(flatten)]
+        why: WhyArgs,
+    },
+}
+
+impl Command {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Add { key, expires, why } => add(session, key, expires, why).await,
+            Self::List { key } => list(session, &key).await,
+            Self::Expire { key, secret, delay, why } => {
+                expire(session, (key, secret), delay.unwrap_or_default(), why).await
+            }
+        }
+    }
+}
+
+async fn add(session: &Session, key: KeyId, expires: Option<Expiry>, why: WhyArgs) -> Result<(), Failure> {
+    let expires_at = expires.map(|expiry| expiry.from(session.acts.clock.now())).transpose()?;
+    let (done, made) = session.acts.add_secret(&key, expires_at, &why.into()).await?;
+    session.output.show(&Added {
+        key_id: key,
+        project: done.project,
+        position: done.position,
+        tokens_revoked: done.narrowed,
+        secret_id: made.id,
+        expires_at: expires_at.map(Timestamp::secs),
+        secret: made.secret.expose(),
+    })
+}
+
+async fn list(session: &Session, key: &KeyId) -> Result<(), Failure> {
+    let record = record(session, key).await?;
+    session.output.show(&Page::whole(record.secrets.iter().map(SecretRow::of).collect()))
+}
+
+async fn expire(
+    session: &Session,
+    (key, secret): (KeyId, SecretId),
+    delay: Duration,
+    why: WhyArgs,
+) -> Result<(), Failure> {
+    let done = session.acts.expire_secret(&key, &secret, delay, &why.into()).await?;
+    let left = record(session, &key).await?.secrets;
+    if delay.is_zero() && left.is_empty() {
+        session
+            .output
+            .warn("the key has no secret left, so nobody can use it; `key secret add` gives it one");
+    }
+    session.output.show(&Ended {
+        key_id: key,
+        project: done.project,
+        position: done.position,
+        tokens_revoked: done.narrowed,
+        expires_at: left
+            .iter()
+            .map(SecretRow::of)
+            .find(|left| left.secret_id == secret)
+            .and_then(|left| left.expires_at),
+        secret_id: secret,
+    })
+}
+
+/// A secret that was made.
+#[derive(Serialize)]
+struct Added<'a> {
+    key_id: KeyId,
+    project: ProjectId,
+    position: Position,
+    tokens_revoked: bool,
+    secret_id: SecretId,
+    expires_at: Option<i64>,
+    secret: &'a str,
+}
+
+impl Report for Added<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_secret(out, &self.key_id, self.secret)?;
+        let end = self.expires_at.map(|end| format!(" and ends {}", Timestamp::from_secs(end)));
+        writeln!(out, "It is called {}{}.", self.secret_id, end.unwrap_or_default())?;
+        writeln!(out, "The key's other secrets work on; its outstanding tokens live on.")
+    }
+}
+
+/// A secret that was given an end.
+#[derive(Serialize)]
+struct Ended {
+    key_id: KeyId,
+    project: ProjectId,
+    position: Position,
+    tokens_revoked: bool,
+    secret_id: SecretId,
+    /// Absent if it ended at once.
+    expires_at: Option<i64>,
+}
+
+impl Report for Ended {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.expires_at {
+            Some(end) => {
+                writeln!(out, "{} of {} ends {}.", self.secret_id, self.key_id, Timestamp::from_secs(end))?;
+            }
+            None => writeln!(out, "Ended {} of {}.", self.secret_id, self.key_id)?,
+        }
+        writeln!(out, "The key's outstanding tokens live on.")
+    }
+}

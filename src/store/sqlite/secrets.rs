@@ -1,0 +1,99 @@
+//! The secrets of API keys.
+
+use sqlx::SqliteConnection;
+
+use crate::domain::{KeyId, SecretDigest, Timestamp};
+use crate::store::SecretUse;
+use crate::store::error::Error;
+
+use super::hex;
+
+/// A secret to be stored.
+pub(super) struct NewSecret<'a> {
+    pub(super) digest: &'a SecretDigest,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) at: Timestamp,
+}
+
+pub(super) async fn add(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    new: &NewSecret<'_>,
+) -> Result<(), Error> {
+    sqlx::query("INSERT INTO api_key_secrets (key, digest, created_at, expires_at) VALUES ($1, $2, $3, $4)")
+        .bind(key.as_str())
+        .bind(new.digest.as_bytes().as_slice())
+        .bind(new.at.millis())
+        .bind(new.expires_at.map(Timestamp::millis))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends one secret of the key, unless it ends before.
+pub(super) async fn expire(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    secret: &SecretDigest,
+    end: Timestamp,
+) -> Result<(), Error> {
+    let ended = sqlx::query(
+        "UPDATE api_key_secrets SET expires_at = min(coalesce(expires_at, $3), $3) \
+         WHERE key = $1 AND digest = $2",
+    )
+    .bind(key.as_str())
+    .bind(secret.as_bytes().as_slice())
+    .bind(end.millis())
+    .execute(connection)
+    .await?;
+    if ended.rows_affected() == 0 { Err(Error::Missing("secret")) } else { Ok(()) }
+}
+
+/// Ends the key's secrets at `end`, unless they end before, and drops those whose end has come.
+pub(super) async fn end_all(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    end: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE api_key_secrets SET expires_at = $2 \
+         WHERE key = $1 AND (expires_at IS NULL OR expires_at > $2)",
+    )
+    .bind(key.as_str())
+    .bind(end.millis())
+    .execute(&mut *connection)
+    .await?;
+    drop_ended(connection, key, now).await
+}
+
+/// Drops those of the key's secrets whose end has come.
+pub(super) async fn drop_ended(
+    connection: &mut SqliteConnection,
+    key: &KeyId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("DELETE FROM api_key_secrets WHERE key = $1 AND expires_at <= $2")
+        .bind(key.as_str())
+        .bind(now.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Writes down uses, all in one statement that finds each secret by its digest.
+pub(super) async fn note_uses(connection: &mut SqliteConnection, uses: &[SecretUse]) -> Result<(), Error> {
+    let rows: Vec<_> = uses
+        .iter()
+        .map(|noted| (hex(noted.digest.as_bytes()), noted.last.at.millis(), noted.last.from))
+        .collect();
+    sqlx::query(
+        "UPDATE api_key_secrets SET last_used_at = u.value ->> 1, last_used_from = u.value ->> 2 \
+         FROM json_each($1) AS u \
+         WHERE digest = unhex(u.value ->> 0) AND coalesce(last_used_at, 0) <= u.value ->> 1",
+    )
+    .bind(serde_json::to_string(&rows).expect("texts and numbers are JSON"))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
