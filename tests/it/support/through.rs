@@ -9,9 +9,9 @@ use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
-    AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Heartbeat, Installation, IssuedToken,
-    IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration, Restored, SealedKey,
-    SealedRow, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
+    AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
+    IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration, Restored,
+    SealedKey, SealedRow, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
     Unavailable, Upkeep,
 };
 
@@ -190,5 +190,9 @@ impl Upkeep for Through {
 
     async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error> {
         self.store.restore(restoration).await
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        self.store.health().await
     }
 }
