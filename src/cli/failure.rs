@@ -54,6 +54,9 @@ pub(super) enum Failure {
     /// The demonstration did not go as it should.
     #[error("{0}")]
     Demo(String),
+    /// The doctor has found something.
+    #[error("something is wrong: {0}")]
+    Unhealthy(String),
     /// The answer could not be given.
     #[error("the command was carried out, but its answer could not be written: {0}")]
     Output(#[source] io::Error),
@@ -78,6 +81,7 @@ impl Failure {
             Self::Audit(_) => ("audit_broken", 1),
             Self::Listen { .. } => ("listen", 3),
             Self::Demo(_) => ("demo_failed", 1),
+            Self::Unhealthy(_) => ("unhealthy", 1),
             Self::Server(_) | Self::System(_) | Self::Output(_) => ("unavailable", 4),
         }
     }

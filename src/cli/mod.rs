@@ -7,6 +7,7 @@ mod audience;
 mod audit;
 mod backup;
 mod demo;
+mod doctor;
 mod failure;
 mod init;
 mod key;
@@ -79,6 +80,8 @@ enum Command {
     Backup(backup::Args),
     /// Bring a backup back: every token of its past is revoked, and its keys wait to be unblocked.
     Restore(restore::Args),
+    /// Examine settings, files, database, keys and clock, and say what to do.
+    Doctor,
     /// Tell the whole story against a server of its own.
     Demo(demo::Args),
 }
@@ -112,6 +115,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Init = cli.command {
         return init::run(&settings, output).await;
     }
+    if let Command::Doctor = cli.command {
+        return doctor::run(&cli.flags, &settings, output).await;
+    }
     if let Command::Restore(args) = cli.command {
         return restore::run(&settings, args, output).await;
     }
@@ -132,9 +138,12 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         // Gone their own way already.
-        Command::Serve(_) | Command::Init | Command::Demo(_) | Command::Backup(_) | Command::Restore(_) => {
-            Ok(())
-        }
+        Command::Serve(_)
+        | Command::Init
+        | Command::Demo(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Doctor => Ok(()),
     }
 }
 

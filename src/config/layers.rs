@@ -18,7 +18,7 @@ pub(super) struct Layers<'a> {
 pub(super) struct Found {
     setting: &'static str,
     pub(super) origin: Origin,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Layers<'_> {

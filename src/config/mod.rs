@@ -2,6 +2,7 @@
 //! text into checked values, and the only place that reads the environment. Not for what the
 //! settings mean: each part of the house takes its own.
 
+mod effective;
 mod environment;
 mod error;
 mod file;
@@ -21,6 +22,7 @@ use portcullis_guard::ForwardedHeader;
 use tracing::Level;
 
 pub use self::{
+    effective::Effective,
     environment::Environment,
     error::{Error, Origin, Problem},
     flags::Flags,

@@ -3,6 +3,7 @@
 //! `serve` and every command begin here. Not here: what the server does once it runs (`http`).
 
 mod backup;
+pub mod doctor;
 mod files;
 mod founding;
 mod restore;

@@ -26,7 +26,7 @@ use crate::domain::{
 
 pub use error::{Error, Unavailable};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
-pub use upkeep::{Backup, Restoration, Restored, Upkeep};
+pub use upkeep::{Backup, Health, Restoration, Restored, Upkeep};
 
 /// A database that keeps everything.
 pub trait Store:

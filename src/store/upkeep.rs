@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{Error, StoredSigningKey};
 use crate::domain::audit::AuditDraft;
-use crate::domain::{ApiKey, FeedDraft, Position, SigningKeyId};
+use crate::domain::{ApiKey, FeedDraft, Position, SigningKeyId, Timestamp};
 
 /// What is done to a database as a whole.
 #[async_trait]
@@ -19,6 +19,9 @@ pub trait Upkeep: Send + Sync {
     /// past has issued, blocks its active keys, takes the mark off. [`Error::Conflict`] if it is
     /// not marked, or has other signing keys than those to be revoked.
     async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error>;
+
+    /// How the database fares. That there is an answer shows that it can be written.
+    async fn health(&self) -> Result<Health, Error>;
 }
 
 /// A copy to be made.
@@ -54,4 +57,16 @@ pub struct Restored {
     pub position: Position,
     /// The keys that were active, as they were; they are blocked now.
     pub blocked: Vec<ApiKey>,
+}
+
+/// How a database fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether a commit is on the disk before it is acknowledged, and in which words the engine
+    /// says so.
+    pub durable: (bool, String),
+    /// What the engine finds wrong with what is stored.
+    pub faults: Vec<String>,
+    /// The newest time that anybody has recorded: an act, or a sign of life.
+    pub newest: Option<Timestamp>,
 }

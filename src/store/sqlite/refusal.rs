@@ -9,6 +9,7 @@ use crate::store::error::{Error, Unavailable};
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READ_ONLY: i32 = 8;
+const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 /// The file was moved or deleted: an extended code of [`READ_ONLY`].
 const READ_ONLY_MOVED: i32 = 1032;
@@ -21,6 +22,7 @@ pub(in crate::store) fn refusal(error: &sqlx::Error) -> Option<fn(sqlx::Error) -
         (READ_ONLY_MOVED, _) => |_| Unavailable::Gone.into(),
         (_, BUSY | LOCKED) => |error| Unavailable::Locked(error).into(),
         (_, READ_ONLY) => |error| Unavailable::ReadOnly(error).into(),
+        (_, CORRUPT) => |_| Unavailable::Damaged.into(),
         (_, FULL) => |error| Unavailable::Full(error).into(),
         _ => constraint(refusal.message())?,
     })

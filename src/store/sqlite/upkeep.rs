@@ -10,10 +10,14 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use crate::domain::{ApiKey, Position, Timestamp};
 use crate::store::error::Error;
 use crate::store::rows::{self, KeyRow};
-use crate::store::{Backup, Restoration, Restored, Upkeep};
+use crate::store::{Backup, Health, Restoration, Restored, Upkeep};
 
+use super::outside::faults;
 use super::publish::{append_audit, publish};
 use super::{SqliteStore, signing_keys};
+
+/// `PRAGMA synchronous`: every commit waits for the disk.
+const FULL: i64 = 2;
 
 #[async_trait]
 impl Upkeep for SqliteStore {
@@ -43,6 +47,26 @@ impl Upkeep for SqliteStore {
         let position = publish_restoration(&mut transaction, restoration, at).await?;
         transaction.commit().await?;
         Ok(Restored { position, blocked })
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        let mut transaction = self.write().await?;
+        let (synchronous, journal): (i64, String) =
+            sqlx::query_as("SELECT synchronous, journal_mode FROM pragma_synchronous, pragma_journal_mode")
+                .fetch_one(&mut *transaction)
+                .await?;
+        let newest: Option<i64> = sqlx::query_scalar(
+            "SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL SELECT max(seen_at) FROM nodes)",
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.rollback().await?;
+        // Reading every page takes its time; nobody is kept from writing meanwhile.
+        let faults = faults(&mut *self.read().await?).await?;
+        let name = ["OFF", "NORMAL", "FULL", "EXTRA"].get(usize::try_from(synchronous).unwrap_or(usize::MAX));
+        let said = format!("synchronous {}, journal {journal}", name.unwrap_or(&"unknown"));
+        let durable = (synchronous >= FULL && journal == "wal", said);
+        Ok(Health { durable, faults, newest: newest.map(Timestamp::from_millis) })
     }
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod database;
+mod doctor;
 mod failures;
 mod home;
 mod init;

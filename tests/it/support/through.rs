@@ -9,10 +9,10 @@ use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
-    AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Heartbeat, Installation, IssuedToken,
-    IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration, Restored, SealedKey,
-    SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
-    Unavailable, Upkeep,
+    AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
+    IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration, Restored,
+    SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey,
+    TokenRevocation, Unavailable, Upkeep,
 };
 
 use super::Latch;
@@ -204,5 +204,9 @@ impl Upkeep for Through {
 
     async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error> {
         self.store.restore(restoration).await
+    }
+
+    async fn health(&self) -> Result<Health, Error> {
+        self.store.health().await
     }
 }
