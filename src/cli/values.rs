@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config;
-use crate::domain::{Allowlist, Lifetime, Reason, ScopeSet, Timestamp};
+use crate::domain::{Allowlist, AuthMethod, Lifetime, Reason, ScopeSet, Timestamp};
 use crate::keys::acts::Why;
 
 use super::failure::Failure;
@@ -57,6 +57,12 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
     };
     secs.and_then(Lifetime::from_secs)
         .ok_or_else(|| "a token lives 1 to 900 whole seconds; write 15m, or seconds such as 900".to_owned())
+}
+
+/// A way to authenticate.
+pub(super) fn auth_method() -> impl TypedValueParser<Value = AuthMethod> {
+    PossibleValuesParser::new(AuthMethod::ALL.map(AuthMethod::as_str))
+        .try_map(|word| word.parse::<AuthMethod>())
 }
 
 /// A span of time: `24h`.

@@ -5,6 +5,8 @@ use std::fmt;
 use portcullis_guard::{Allowlist, Audience, KeyId, Position, ProjectId, Scope, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::auth_method::AuthMethods;
+
 /// The longest life of a token, in seconds.
 pub const LONGEST_LIFETIME_SECS: u32 = 900;
 
@@ -34,6 +36,8 @@ pub struct KeyDetails {
     pub permissions: ScopeSet,
     /// Where it and its tokens may be used from.
     pub allowlist: Allowlist,
+    /// How it may authenticate.
+    pub auth_methods: AuthMethods,
     /// What its tokens may be meant for, the default first; empty means the project's default.
     pub audiences: Vec<Audience>,
     /// How long its tokens live, if less than the longest.

@@ -145,6 +145,7 @@ impl KeyDetails {
     pub fn takes_nothing_from(&self, before: &Self, catalogue: &Catalogue) -> bool {
         catalogue.expand(&self.permissions).covers_all(&catalogue.expand(&before.permissions))
             && before.allowlist.is_within(&self.allowlist)
+            && before.auth_methods.is_within(&self.auth_methods)
             && same_default_and_no_fewer(&self.audiences, &before.audiences)
             && self.lifetime() >= before.lifetime()
             && (before.require_scope || !self.require_scope)

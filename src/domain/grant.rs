@@ -82,6 +82,9 @@ pub enum Refusal {
     /// The key's time is over, or less than a second is left of it.
     #[error("the API key has expired")]
     Expired,
+    /// The key is registered for other methods of authentication.
+    #[error("the API key may not authenticate by this method")]
+    Method,
     /// The request does not come from the key's allowlist.
     #[error("the API key may not be used from this address")]
     Address,

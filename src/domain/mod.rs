@@ -7,6 +7,7 @@
 pub mod algorithm;
 pub mod api_key;
 pub mod audit;
+pub mod auth_method;
 pub mod base62;
 pub mod catalogue;
 pub mod edit;
@@ -20,6 +21,7 @@ pub mod signing_key;
 
 pub use algorithm::SigningAlgorithm;
 pub use api_key::{ApiKey, KeyDetails, KeyState, Lifetime};
+pub use auth_method::{AuthMethod, AuthMethods};
 pub use catalogue::{Catalogue, CatalogueScope};
 pub use feed::{Changed, Ends, FeedDraft, FeedEntry, Tag};
 pub use portcullis_guard::{

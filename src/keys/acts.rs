@@ -251,6 +251,7 @@ fn described(details: &KeyDetails) -> Value {
         "name": details.name,
         "permissions": details.permissions,
         "allowlist": details.allowlist,
+        "auth_methods": details.auth_methods,
         "audiences": details.audiences,
         "token_lifetime": details.token_lifetime.map(crate::domain::Lifetime::secs),
         "require_scope": details.require_scope,

@@ -15,7 +15,7 @@ use super::throttle::Throttle;
 use super::uses::Uses;
 use crate::domain::grant::{MintRecord, Refusal, check_usable};
 use crate::domain::secret::{Secret, SecretDigest, is_one_of};
-use crate::domain::{KeyId, Pepper};
+use crate::domain::{AuthMethod, KeyId, Pepper};
 use crate::store::Error as StoreError;
 use crate::time::Clock;
 
@@ -111,12 +111,15 @@ impl Authenticator {
         }
     }
 
-    /// Whether the key may be used now and from there. Only then is the use noted: an address that
-    /// is refused leaves no trace (threat S22).
+    /// Whether the key may be used now, in this way and from there. Only then is the use noted: an
+    /// address that is refused leaves no trace (threat S22).
     ///
     /// # Errors
-    /// As [`check_usable`].
-    pub fn admit(&self, proven: &Proven, address: Option<IpAddr>) -> Result<(), Refusal> {
+    /// [`Refusal::Method`], then as [`check_usable`].
+    pub fn admit(&self, proven: &Proven, method: AuthMethod, address: Option<IpAddr>) -> Result<(), Refusal> {
+        if !proven.record.key.details.auth_methods.admits(method) {
+            return Err(Refusal::Method);
+        }
         check_usable(&proven.record.key, address, self.clock.now())?;
         self.uses.note(&proven.secret, address);
         Ok(())

@@ -9,7 +9,7 @@ use super::client_auth;
 use super::error::Error;
 use super::request::KeyRequest;
 use crate::domain::grant::MintRecord;
-use crate::keys::Use;
+use crate::keys::{Proven, Use};
 use crate::web::{Form, Server};
 
 /// An authenticated, usable key, and the form that it sent.
@@ -30,14 +30,14 @@ impl FromRequest<Arc<Server>> for Caller {
         let KeyRequest { presented, address, form } = KeyRequest::from_request(request, server).await?;
         let challenge = presented.challenge;
         let authenticate = |how| server.authenticator.authenticate(&presented.credentials, address, how);
+        let admit = |proven: &Proven| server.authenticator.admit(proven, presented.method, address);
         let denied = |denied| Error::denied(denied, challenge);
         let mut proven = authenticate(Use::Remembered).await.map_err(denied)?;
         client_auth::check_client_id(&form, &proven.record.key.id)?;
         // Unblocked meanwhile, perhaps: only a fresh record refuses.
-        if server.authenticator.admit(&proven, address).is_err() {
+        if admit(&proven).is_err() {
             proven = authenticate(Use::Fresh).await.map_err(denied)?;
-            let admitted = server.authenticator.admit(&proven, address);
-            admitted.map_err(|refusal| Error::refused(&refusal, challenge))?;
+            admit(&proven).map_err(|refusal| Error::refused(&refusal, challenge))?;
         }
         Ok(Self { record: proven.record, address, form })
     }

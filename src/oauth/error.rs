@@ -107,7 +107,7 @@ impl Error {
     #[must_use]
     pub(crate) fn refused(refusal: &Refusal, challenge: Challenge) -> Self {
         match refusal {
-            Refusal::Blocked | Refusal::Deleted | Refusal::Expired => {
+            Refusal::Blocked | Refusal::Deleted | Refusal::Expired | Refusal::Method => {
                 Self::InvalidClient { description: refusal.to_string(), challenge }
             }
             Refusal::Address => Self::UnauthorizedClient,

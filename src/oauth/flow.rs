@@ -75,7 +75,7 @@ fn negotiate(
     request: &KeyRequest,
     proven: &Proven,
 ) -> Result<Result<Grant, Refusal>, Error> {
-    if let Err(refusal) = server.authenticator.admit(proven, request.address) {
+    if let Err(refusal) = server.authenticator.admit(proven, request.presented.method, request.address) {
         return Ok(Err(refusal));
     }
     let now = server.clock.now();

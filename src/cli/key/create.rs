@@ -4,7 +4,9 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry};
 use crate::domain::api_key::ADMINISTRATIVE;
-use crate::domain::{Allowlist, Audience, Catalogue, KeyDetails, Lifetime, ProjectId, Scope, ScopeSet};
+use crate::domain::{
+    Allowlist, Audience, AuthMethod, Catalogue, KeyDetails, Lifetime, ProjectId, Scope, ScopeSet,
+};
 
 use super::view::{KeyRow, Shown};
 
@@ -31,6 +33,9 @@ pub(in crate::cli) struct Args {
     /// A request must name the scope that it wants.
     #[arg(long)]
     require_scope: bool,
+    /// How it authenticates [default: any way]; repeatable.
+    #[arg(long = "auth-method", value_name = "METHOD", value_parser = values::auth_method())]
+    auth_methods: Vec<AuthMethod>,
     /// When it ends: 30d, 2027-01-31, 2027-01-31T12:00:00Z or Unix seconds [default: never].
     #[arg(long, value_name = "WHEN")]
     expires: Option<Expiry>,
@@ -63,6 +68,7 @@ impl Args {
             audiences: self.audiences,
             token_lifetime: self.token_lifetime,
             require_scope: self.require_scope,
+            auth_methods: self.auth_methods.into_iter().collect(),
             expires_at: self.expires.map(|expiry| expiry.from(session.acts.clock.now())).transpose()?,
         })
     }

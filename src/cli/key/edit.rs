@@ -5,7 +5,7 @@ use clap::ArgAction;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry, WhyArgs};
-use crate::domain::{Allowlist, Audience, KeyDetails, KeyId, Lifetime, ScopeSet, Timestamp};
+use crate::domain::{Allowlist, Audience, AuthMethod, KeyDetails, KeyId, Lifetime, ScopeSet, Timestamp};
 
 use super::act::{Acted, Deed};
 use super::create::warn;
@@ -25,6 +25,7 @@ pub(in crate::cli) struct Args {
 /// What is changed, at least one of them.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Changes {
     /// What people call it.
     #[arg(long)]
@@ -57,6 +58,13 @@ struct Changes {
     /// Whether a request must name the scope that it wants.
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     require_scope: Option<bool>,
+    /// How it authenticates, in place of the ways that it has; repeatable.
+    #[arg(long = "auth-method", value_name = "METHOD", value_parser = values::auth_method(),
+          conflicts_with = "any_auth_method")]
+    auth_methods: Vec<AuthMethod>,
+    /// It may authenticate in any way.
+    #[arg(long)]
+    any_auth_method: bool,
     /// When it ends: 30d, 2027-01-31, 2027-01-31T12:00:00Z or Unix seconds.
     #[arg(long, value_name = "WHEN", conflicts_with = "never_expires")]
     expires: Option<Expiry>,
@@ -102,7 +110,10 @@ impl Edit {
         let Self { changes, allowlist, expires_at } = self;
         let audiences =
             (changes.default_audience || !changes.audiences.is_empty()).then_some(&changes.audiences);
+        let methods = (changes.any_auth_method || !changes.auth_methods.is_empty())
+            .then(|| changes.auth_methods.iter().copied().collect());
         KeyDetails {
+            auth_methods: methods.unwrap_or(before.auth_methods),
             permissions: changes.permissions(&before.permissions),
             audiences: audiences.cloned().unwrap_or(before.audiences),
             name: changes.name.unwrap_or(before.name),

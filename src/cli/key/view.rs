@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::cli::output::{Report, Row, joined, write_fields};
 use crate::domain::grant::MintRecord;
 use crate::domain::{
-    ApiKey, Audience, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret, Timestamp,
+    ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret,
+    Timestamp,
 };
 
 /// A key in a list.
@@ -20,6 +21,7 @@ pub(super) struct KeyRow {
     state: KeyState,
     permissions: Vec<Scope>,
     allowlist: Vec<String>,
+    auth_methods: AuthMethods,
     audiences: Vec<Audience>,
     token_lifetime: u32,
     require_scope: bool,
@@ -39,6 +41,7 @@ impl From<ApiKey> for KeyRow {
             allowlist: details.allowlist.networks().iter().map(ToString::to_string).collect(),
             token_lifetime: details.lifetime().secs(),
             require_scope: details.require_scope,
+            auth_methods: details.auth_methods,
             created_at: key.created_at.secs(),
             expires_at: details.expires_at.map(Timestamp::secs),
             position: key.changed,
@@ -73,6 +76,7 @@ impl KeyRow {
             ("state", self.state.to_string()),
             ("permissions", joined(&self.permissions, "none")),
             ("allowlist", joined(&self.allowlist, "any address")),
+            ("auth methods", joined(&self.auth_methods.iter().collect::<Vec<_>>(), "any")),
             ("audiences", joined(&self.audiences, "the project's default")),
             ("token lifetime", format!("{} s", self.token_lifetime)),
             ("require scope", if self.require_scope { "yes" } else { "no" }.to_owned()),

@@ -8,13 +8,13 @@ mod post;
 use axum::http::{HeaderMap, header};
 
 use super::error::{Challenge, Error};
-use crate::domain::KeyId;
+use crate::domain::{AuthMethod, KeyId};
 use crate::keys::Credentials;
 use crate::web::Form;
 
 /// The methods by their registered names (RFC 8414 §2), as the metadata lists them. The headers
 /// `X-App-Id` and `X-App-Token`, and a secret as a bearer token, have no registered names.
-pub(super) const METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+pub(super) const METHODS: [AuthMethod; 2] = [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost];
 
 /// Credentials of a method that is not offered are credentials all the same (RFC 7521 §4.2).
 const ASSERTION: [&str; 2] = ["client_assertion", "client_assertion_type"];
@@ -24,6 +24,8 @@ const ASSERTION: [&str; 2] = ["client_assertion", "client_assertion_type"];
 pub(super) struct Presented {
     /// The credentials.
     pub credentials: Credentials,
+    /// How they were presented.
+    pub method: AuthMethod,
     /// What a 401 challenges with.
     pub challenge: Challenge,
 }
@@ -47,8 +49,14 @@ pub(super) fn read(headers: &HeaderMap, form: &Form) -> Result<Presented, Error>
     }
     Ok(match (in_header, in_app_headers) {
         (Some(presented), _) => presented,
-        (None, Some(credentials)) => Presented { credentials, challenge: Challenge::Basic },
-        (None, None) => Presented { credentials: post::read(form)?, challenge: Challenge::Basic },
+        (None, Some(credentials)) => {
+            Presented { credentials, method: AuthMethod::AppHeaders, challenge: Challenge::Basic }
+        }
+        (None, None) => Presented {
+            credentials: post::read(form)?,
+            method: AuthMethod::ClientSecretPost,
+            challenge: Challenge::Basic,
+        },
     })
 }
 
@@ -62,13 +70,13 @@ fn from_authorization(headers: &HeaderMap) -> Result<Option<Presented>, Error> {
     let line = line.to_str().map_err(|_| undecodable())?;
     let (scheme, value) = line.split_once(' ').ok_or_else(undecodable)?;
     let value = value.trim_matches(' ');
-    let (credentials, challenge) = match scheme.to_ascii_lowercase().as_str() {
-        "basic" => (basic::read(value), Challenge::Basic),
-        "bearer" => (bearer_secret::read(value), Challenge::Bearer),
-        _ => (None, Challenge::Basic),
+    let (credentials, method, challenge) = match scheme.to_ascii_lowercase().as_str() {
+        "basic" => (basic::read(value), AuthMethod::ClientSecretBasic, Challenge::Basic),
+        "bearer" => (bearer_secret::read(value), AuthMethod::Bearer, Challenge::Bearer),
+        _ => return Err(undecodable()),
     };
     let credentials = credentials.ok_or_else(|| Error::unauthenticated(challenge))?;
-    Ok(Some(Presented { credentials, challenge }))
+    Ok(Some(Presented { credentials, method, challenge }))
 }
 
 /// That the body names no other client than the key that was proven. Many clients repeat their id

@@ -22,6 +22,9 @@ const ROWS_AHEAD: usize = 512;
 /// How long an act waits for its turn at the connections of this process.
 const TURN: Duration = Duration::from_secs(5);
 
+/// How long after a refusal a lock is tried again that SQLite does not wait for.
+const RETRY: Duration = Duration::from_millis(10);
+
 /// How a database is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct SqliteOptions {
@@ -46,7 +49,7 @@ pub(super) async fn writer(file: &DatabaseFile, options: SqliteOptions) -> Resul
     if let Some(pages) = options.max_page_count {
         connect = connect.pragma("max_page_count", pages.to_string());
     }
-    let pool = pool(1, file).connect_with(connect).await?;
+    let pool = patiently(options, || pool(1, file).connect_with(connect.clone())).await?;
     match migrate(&pool).await {
         Ok(()) => Ok(pool),
         Err(error) => {
@@ -56,6 +59,22 @@ pub(super) async fn writer(file: &DatabaseFile, options: SqliteOptions) -> Resul
             Err(error)
         }
     }
+}
+
+/// Two that open a new database at once both change its journal mode, and SQLite waits for no lock
+/// in that statement: so we do.
+async fn patiently<F>(options: SqliteOptions, open: impl Fn() -> F) -> Result<SqlitePool, Error>
+where
+    F: Future<Output = Result<SqlitePool, sqlx::Error>>,
+{
+    let tries = options.busy_timeout.as_millis() / RETRY.as_millis();
+    for _ in 0..tries {
+        match open().await.map_err(Error::from) {
+            Err(Error::Unavailable(Unavailable::Locked(_))) => tokio::time::sleep(RETRY).await,
+            opened => return opened,
+        }
+    }
+    Ok(open().await?)
 }
 
 /// The connections that read.

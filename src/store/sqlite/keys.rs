@@ -34,7 +34,7 @@ impl Keys for SqliteStore {
     ) -> Result<Vec<ApiKey>, Error> {
         let rows: Vec<KeyRow> = sqlx::query_as(
             "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
-             require_scope, created_at, expires_at, changed \
+             require_scope, auth_methods, created_at, expires_at, changed \
              FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
         )
         .bind(project.as_str())
@@ -73,8 +73,8 @@ pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> R
     project.ok_or(Error::Missing("project"))?;
     sqlx::query(
         "INSERT INTO api_keys (id, project, kind, name, state, permissions, allowlist, audiences, \
-         token_lifetime, require_scope, created_at, expires_at, changed) \
-         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+         token_lifetime, require_scope, auth_methods, created_at, expires_at, changed) \
+         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)",
     )
     .bind(key.id.as_str())
     .bind(key.project.as_str())
@@ -85,6 +85,7 @@ pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> R
     .bind(written(&details.audiences))
     .bind(details.token_lifetime.map(Lifetime::secs))
     .bind(details.require_scope)
+    .bind(details.auth_methods.to_string())
     .bind(key.created_at.millis())
     .bind(details.expires_at.map(Timestamp::millis))
     .execute(&mut *connection)
@@ -165,7 +166,7 @@ async fn set_details(
 ) -> Result<(), Error> {
     sqlx::query(
         "UPDATE api_keys SET name = $2, permissions = $3, allowlist = $4, audiences = $5, \
-         token_lifetime = $6, require_scope = $7, expires_at = $8 WHERE id = $1",
+         token_lifetime = $6, require_scope = $7, auth_methods = $8, expires_at = $9 WHERE id = $1",
     )
     .bind(key.as_str())
     .bind(&details.name)
@@ -174,6 +175,7 @@ async fn set_details(
     .bind(written(&details.audiences))
     .bind(details.token_lifetime.map(Lifetime::secs))
     .bind(details.require_scope)
+    .bind(details.auth_methods.to_string())
     .bind(details.expires_at.map(Timestamp::millis))
     .execute(connection)
     .await?;

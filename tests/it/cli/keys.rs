@@ -10,7 +10,7 @@ fn everything(project: &str) -> String {
     format!(
         "key create --project {project} --name billing --permission orders:read --allow 192.0.2.7 \
          --allow 10.0.0.0/8,fd00::/8 --audience https://api.example.com --token-lifetime 5m \
-         --require-scope --expires 30d"
+         --require-scope --auth-method bearer --auth-method client_secret_basic --expires 30d"
     )
 }
 
@@ -36,6 +36,10 @@ fn a_key_is_created_as_it_was_asked_for() {
       ],
       "audiences": [
         "https://api.example.com"
+      ],
+      "auth_methods": [
+        "client_secret_basic",
+        "bearer"
       ],
       "created_at": "[at]",
       "expires_at": "[at]",
@@ -78,6 +82,7 @@ fn a_secret_is_shown_once() {
     state           active
     permissions     orders:read
     allowlist       10.0.0.0/8 192.0.2.7/32 fd00::/8
+    auth methods    client_secret_basic bearer
     audiences       https://api.example.com
     token lifetime  300 s
     require scope   yes
@@ -168,6 +173,14 @@ fn an_edit_changes_what_is_given_and_nothing_else() {
         (&["--token-lifetime", "15m"], "token_lifetime", json!(900), false),
         (&["--require-scope", "true"], "require_scope", json!(true), true),
         (&["--require-scope", "false"], "require_scope", json!(false), false),
+        (&["--auth-method", "bearer"], "auth_methods", json!(["bearer"]), true),
+        (
+            &["--auth-method", "bearer", "--auth-method", "app_headers"],
+            "auth_methods",
+            json!(["app_headers", "bearer"]),
+            false,
+        ),
+        (&["--any-auth-method"], "auth_methods", json!([]), false),
         (&["--expires", "2100-01-01"], "expires_at", json!(4_102_444_800_u32), true),
         (&["--never-expires"], "expires_at", json!(null), false),
     ] {

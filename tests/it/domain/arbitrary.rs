@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use portcullis::domain::grant::{Ask, Grant, MintRecord, Moment, Refusal, decide};
 use portcullis::domain::{
-    Allowlist, ApiKey, Audience, Catalogue, CatalogueScope, KeyDetails, KeyState, Lifetime, Position,
-    Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId,
+    Allowlist, ApiKey, Audience, AuthMethod, AuthMethods, Catalogue, CatalogueScope, KeyDetails, KeyState,
+    Lifetime, Position, Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -51,10 +51,14 @@ pub(super) struct Request {
     pub(super) ask: Ask,
     pub(super) address: Option<IpAddr>,
     pub(super) now: Timestamp,
+    pub(super) method: AuthMethod,
 }
 
 impl Request {
     pub(super) fn put_to(&self, record: &MintRecord) -> Result<Grant, Refusal> {
+        if !record.key.details.auth_methods.admits(self.method) {
+            return Err(Refusal::Method);
+        }
         let moment = Moment { issuer: ISSUER, now: self.now, jti: TokenId::from_bytes([7; 16]) };
         decide(record, &self.ask, self.address, &moment)
     }
@@ -117,24 +121,32 @@ fn audiences() -> impl Strategy<Value = Vec<Audience>> {
 }
 
 pub(super) fn details() -> impl Strategy<Value = KeyDetails> {
-    (scopes_with_reserved(), allowlist(), audiences(), lifetime(), prop::bool::weighted(0.2), expiry())
-        .prop_map(|(permissions, allowlist, audiences, token_lifetime, require_scope, expires_at)| {
+    let rest = (lifetime(), prop::bool::weighted(0.2), expiry());
+    (scopes_with_reserved(), allowlist(), auth_methods(), audiences(), rest).prop_map(
+        |(permissions, allowlist, auth_methods, audiences, (token_lifetime, require_scope, expires_at))| {
             KeyDetails {
                 name: "key".to_owned(),
                 permissions,
                 allowlist,
+                auth_methods,
                 audiences,
                 token_lifetime,
                 require_scope,
                 expires_at,
             }
-        })
+        },
+    )
+}
+
+fn auth_methods() -> impl Strategy<Value = AuthMethods> {
+    let some = subsequence(&AuthMethod::ALL[..], 1..=4).prop_map(AuthMethods::from_iter);
+    prop_oneof![3 => Just(AuthMethods::default()), 1 => some]
 }
 
 /// Details, and what an edit made of them: each part stays more often than not, and about half of
 /// the edits only add.
 pub(super) fn edited() -> impl Strategy<Value = (KeyDetails, KeyDetails)> {
-    (details(), details(), vec(prop::bool::weighted(0.3), 6), any::<bool>()).prop_map(
+    (details(), details(), vec(prop::bool::weighted(0.3), 7), any::<bool>()).prop_map(
         |(before, other, changes, adds)| {
             let other = if adds { joined(&before, other) } else { other };
             let mut after = before.clone();
@@ -145,6 +157,7 @@ pub(super) fn edited() -> impl Strategy<Value = (KeyDetails, KeyDetails)> {
                     2 => after.audiences.clone_from(&other.audiences),
                     3 => after.token_lifetime = other.token_lifetime,
                     4 => after.require_scope = other.require_scope,
+                    5 => after.auth_methods = other.auth_methods.clone(),
                     _ => after.expires_at = other.expires_at,
                 }
             }
@@ -160,6 +173,9 @@ fn joined(one: &KeyDetails, mut other: KeyDetails) -> KeyDetails {
     other.allowlist = Allowlist::new(networks).unwrap();
     let more = other.audiences.into_iter().filter(|audience| !one.audiences.contains(audience));
     other.audiences = one.audiences.iter().cloned().chain(more).collect();
+    let any = one.auth_methods.is_any() || other.auth_methods.is_any();
+    let both = one.auth_methods.iter().chain(other.auth_methods.iter());
+    other.auth_methods = both.filter(|_| !any).collect();
     KeyDetails {
         token_lifetime: one.token_lifetime.max(other.token_lifetime),
         require_scope: one.require_scope && other.require_scope,
@@ -232,7 +248,18 @@ pub(super) fn request(details: &KeyDetails) -> impl Strategy<Value = Request> + 
         2 => subsequence(ours.clone(), 0..=ours.len()),
         1 => audiences(),
     ];
-    (scope, audiences, lifetime(), address(), now()).prop_map(|(scope, audiences, lifetime, address, now)| {
-        Request { ask: Ask { scope, audiences, lifetime }, address, now }
+    let ask = (scope, audiences, lifetime()).prop_map(|(scope, audiences, lifetime)| Ask {
+        scope,
+        audiences,
+        lifetime,
+    });
+    let registered: Vec<AuthMethod> =
+        AuthMethod::ALL.into_iter().filter(|method| details.auth_methods.admits(*method)).collect();
+    let method = prop_oneof![9 => select(registered), 1 => select(&AuthMethod::ALL[..])];
+    (ask, address(), now(), method).prop_map(|(ask, address, now, method)| Request {
+        ask,
+        address,
+        now,
+        method,
     })
 }

@@ -3,6 +3,7 @@
 mod address;
 mod altered;
 mod audience;
+mod auth_methods;
 mod client_auth;
 mod echo;
 mod introspect;

@@ -32,6 +32,8 @@ async fn what_cannot_be_read_of_a_key_is_named(db: &Database) {
         ("UPDATE api_keys SET allowlist = '192.0.2.1/24'", "allowlist"),
         ("UPDATE api_keys SET audiences = 'https://a.example  https://b.example'", "audiences"),
         ("UPDATE api_keys SET permissions = 'orders:'", "permissions"),
+        ("UPDATE api_keys SET auth_methods = 'bearer smoke_signal'", "auth_methods"),
+        ("UPDATE api_keys SET auth_methods = ' '", "auth_methods"),
         ("UPDATE api_keys SET changed = -1", "changed"),
     ];
     let id = only_key(db).await;
@@ -40,10 +42,18 @@ async fn what_cannot_be_read_of_a_key_is_named(db: &Database) {
         let place = ("api_keys", column, id.as_str());
         assert_names(db.mint_record(&Lookup::Id(id.clone())).await, place);
         assert_names(db.keys(&shop(), None, 10).await, place);
-        db.tamper("UPDATE api_keys SET allowlist = '', audiences = '', permissions = '', changed = 1").await;
+        db.tamper(
+            "UPDATE api_keys \
+             SET allowlist = '', audiences = '', permissions = '', auth_methods = '', changed = 1",
+        )
+        .await;
     }
     db.tamper("UPDATE api_key_secrets SET digest = x'00' WHERE id = 2").await;
-    assert_names(db.mint_record(&Lookup::Id(id)).await, ("api_key_secrets", "digest", "2"));
+    let place = ("api_key_secrets", "digest", "2");
+    assert_names(db.mint_record(&Lookup::Id(id.clone())).await, place);
+    db.tamper("UPDATE api_key_secrets SET digest = zeroblob(32), last_used_from = 'home' WHERE id = 2").await;
+    let place = ("api_key_secrets", "last_used_from", "2");
+    assert_names(db.mint_record(&Lookup::Id(id)).await, place);
 }
 
 async fn an_allowlist_of_blanks_is_not_an_empty_one(db: &Database) {

@@ -8,8 +8,9 @@ use portcullis::domain::edit::{KeyChange, KeyEdit, ProjectChange, ProjectEdit};
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::signing_key::SigningKeyTimes;
 use portcullis::domain::{
-    ApiKey, Catalogue, CatalogueScope, Changed, FeedDraft, KeyDetails, KeyId, KeyState, Lifetime, Position,
-    Project, ProjectId, ProjectKind, SecretDigest, SigningAlgorithm, Tag, Target, Timestamp, TokenId,
+    ApiKey, AuthMethod, Catalogue, CatalogueScope, Changed, FeedDraft, KeyDetails, KeyId, KeyState, Lifetime,
+    Position, Project, ProjectId, ProjectKind, SecretDigest, SigningAlgorithm, Tag, Target, Timestamp,
+    TokenId,
 };
 use portcullis::store::{
     Founding, IssuedToken, NewKey, NewProject, SealedKey, StoredSigningKey, TokenRevocation,
@@ -99,6 +100,7 @@ pub(crate) fn details() -> KeyDetails {
         audiences: vec!["https://b.example".parse().unwrap(), "https://a.example".parse().unwrap()],
         token_lifetime: Lifetime::from_secs(300),
         require_scope: true,
+        auth_methods: [AuthMethod::Bearer, AuthMethod::ClientSecretPost].into_iter().collect(),
         expires_at: Some(later(86_400)),
     }
 }

@@ -9,7 +9,7 @@ use portcullis::domain::Position;
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::grant::MintRecord;
 use portcullis::store::{
-    Error, FeedLog, Heartbeat, Installation, Keys, SqliteOptions, SqliteStore, Unavailable,
+    Error, FeedLog, Heartbeat, Installation, Keys, Lookup, Records, SqliteOptions, SqliteStore, Unavailable,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -286,4 +286,20 @@ fn unprivileged(home: &Path, act: impl AsyncFnOnce() + Send) {
             runtime.block_on(act());
         });
     });
+}
+
+/// The next columns come to the keys that are there, and mean for them what held before.
+#[tokio::test]
+async fn the_database_of_an_older_build_is_brought_up_to_date() {
+    let db = Database::founded().await;
+    let before = db.key().await;
+    db.tamper("DELETE FROM _sqlx_migrations WHERE version > 1").await;
+    sqlx::query("ALTER TABLE api_keys DROP COLUMN auth_methods").execute(db.behind()).await.unwrap();
+
+    let store = SqliteStore::open(&db.file()).await.unwrap();
+
+    let found = store.mint_record(&Lookup::Id(before.key.id.clone())).await.unwrap().value.unwrap();
+    assert!(found.key.details.auth_methods.is_any());
+    assert_eq!((found.key.changed, found.secrets.len()), (before.key.changed, 1));
+    store.close().await;
 }
