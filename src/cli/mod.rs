@@ -6,6 +6,7 @@
 mod audience;
 mod audit;
 mod backup;
+mod completions;
 mod demo;
 mod doctor;
 mod failure;
@@ -82,6 +83,8 @@ enum Command {
     Restore(restore::Args),
     /// Examine settings, files, database, keys and clock, and say what to do.
     Doctor,
+    /// Print what a shell needs to complete command lines of this program.
+    Completions(completions::Args),
     /// Tell the whole story against a server of its own.
     Demo(demo::Args),
 }
@@ -105,6 +108,9 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Demo(args) = cli.command {
         return demo::run(args).await;
+    }
+    if let Command::Completions(args) = &cli.command {
+        return completions::run(args, output);
     }
     let settings = Settings::load(&cli.flags, &Environment::of_process())?;
     if let Command::Serve(args) = cli.command {
@@ -143,7 +149,8 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         | Command::Demo(_)
         | Command::Backup(_)
         | Command::Restore(_)
-        | Command::Doctor => Ok(()),
+        | Command::Doctor
+        | Command::Completions(_) => Ok(()),
     }
 }
 
