@@ -21,6 +21,7 @@ mod scope;
 mod serve;
 mod session;
 mod signing_key;
+mod token;
 mod values;
 
 use std::process::ExitCode;
@@ -72,6 +73,9 @@ enum Command {
     /// The keys that sign tokens: list, rotate, retire.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
+    /// The issuance log: which tokens a key minted.
+    #[command(subcommand)]
+    Token(token::Command),
     /// The audit log: who did what.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -141,6 +145,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Scope(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
+        Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         // Gone their own way already.

@@ -44,6 +44,7 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
         throttle: settings.throttle,
         client_address: settings.client_address,
         rotate_every: settings.rotate_every,
+        issuance_retention: settings.issuance_retention,
     })
     .await?;
     server.sync.step().await?;

@@ -94,6 +94,14 @@ impl FromStr for Expiry {
 }
 
 impl Expiry {
+    /// The point in time, where a span counts backwards.
+    pub(super) fn ago(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::In(span) => now.before(span),
+            Self::At(at) => at,
+        }
+    }
+
     /// The point in time, which must be ahead.
     pub(super) fn from(self, now: Timestamp) -> Result<Timestamp, Failure> {
         let at = match self {

@@ -50,6 +50,8 @@ pub struct Settings {
     pub client_address: ClientAddress,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
+    /// How long the issuance log keeps a token.
+    pub issuance_retention: Duration,
     /// When failed authentication is slowed down.
     pub throttle: Throttle,
     /// What is logged and how.
@@ -140,6 +142,7 @@ impl Settings {
                 header: layers.read("client_address.header", forwarded_header)?,
             },
             rotate_every: rotate_every(layers)?,
+            issuance_retention: issuance_retention(layers)?,
             throttle: Throttle {
                 key_failures: layers.read("throttle.key_failures", parse::count)?,
                 address_failures: layers.read("throttle.address_failures", parse::count)?,
@@ -185,6 +188,16 @@ fn rotate_every(layers: &Layers<'_>) -> Result<Duration, Error> {
         return Err(found.blame(Problem::new(format!("{every:?} is less than an hour"), "write 1h or more")));
     }
     Ok(every)
+}
+
+/// Whoever looks into a leak looks back at least a day.
+fn issuance_retention(layers: &Layers<'_>) -> Result<Duration, Error> {
+    let found = layers.find("issuance.retention")?;
+    let span = found.by(duration)?;
+    if span < Duration::from_hours(24) {
+        return Err(found.blame(Problem::new(format!("{span:?} is less than a day"), "write 1d or more")));
+    }
+    Ok(span)
 }
 
 fn forwarded_header(text: &str) -> Result<ForwardedHeader, Problem> {

@@ -85,6 +85,14 @@ pub const SETTINGS: &[Setting] = &[
         list: false,
     },
     Setting {
+        name: "issuance.retention",
+        flag: "issuance-retention",
+        env: "PORTCULLIS_ISSUANCE_RETENTION",
+        default: "30d",
+        help: "How long the issuance log keeps a token, at least 1d",
+        list: false,
+    },
+    Setting {
         name: "throttle.key_failures",
         flag: "throttle-key-failures",
         env: "PORTCULLIS_THROTTLE_KEY_FAILURES",

@@ -44,6 +44,7 @@ fn nothing_set_gives_the_documented_defaults() {
             header: XForwardedFor,
         },
         rotate_every: 2592000s,
+        issuance_retention: 2592000s,
         throttle: Throttle {
             key_failures: 10,
             address_failures: 100,
@@ -160,8 +161,8 @@ fn what_the_file_cannot_say_is_refused_with_its_line() {
     insta::assert_snapshot!(messages.join("\n"), @r#"
     listen (portcullis.toml line 2): there is no such setting; remove it or use one of listen.public
     listen.pubic (portcullis.toml line 3): there is no such setting; remove it or use one of listen.public
-    listne (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, listen.public, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, throttle.key_failures, throttle.address_failures, log.format, log.level
-    "listen.public" (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, listen.public, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, throttle.key_failures, throttle.address_failures, log.format, log.level
+    listne (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, listen.public, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, log.format, log.level
+    "listen.public" (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, listen.public, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, log.format, log.level
     log.level (portcullis.toml line 2): this is a boolean; write a text in quotes
     log.level (portcullis.toml line 2): this is a list; write a text in quotes
     client_address.trusted_proxies (portcullis.toml line 2): this is a list of other things than text; write a list of texts in quotes
@@ -222,4 +223,12 @@ fn the_flag_names_another_file_than_the_environment() {
 
     assert_eq!(Settings::load(&Flags::default(), &environment).unwrap().log.level, Level::WARN);
     assert_eq!(Settings::load(&flags(&["--config", &other]), &environment).unwrap().log.level, Level::DEBUG);
+}
+
+#[test]
+fn the_issuance_log_is_kept_for_a_day_at_least() {
+    let set = |text: &'static str| load(&["--issuance-retention", text], &[], "");
+    assert_eq!(set("1d").unwrap().issuance_retention, Duration::from_hours(24));
+    let refused = set("23h").unwrap_err().to_string();
+    assert!(refused.contains("is less than a day") && refused.contains("write 1d or more"), "{refused}");
 }

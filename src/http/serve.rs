@@ -19,7 +19,7 @@ use crate::web::Server;
 const LOOK: Duration = Duration::from_millis(200);
 /// How often it is looked whether a signing key needs a successor.
 const ROTATION: Duration = Duration::from_mins(1);
-/// How often it is looked whether there is anything to write down.
+/// How often it is looked whether there is anything to write down or to clear.
 const TENDING: Duration = Duration::from_secs(5);
 /// The longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -114,7 +114,7 @@ impl Running {
     }
 }
 
-/// Writes down what can wait, apart from following: nothing here may make the copy late.
+/// Writes down what can wait and clears what is old, apart from following: nothing here may make the copy late.
 async fn tend(server: Arc<Server>) {
     let mut turn = tokio::time::interval(TENDING);
     turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -122,6 +122,14 @@ async fn tend(server: Arc<Server>) {
         turn.tick().await;
         if let Err(error) = server.uses.step().await {
             uses_unwritten(&error);
+        }
+        match server.retention.step().await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::debug!(deleted, "old rows of the issuance log were deleted"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old rows of the issuance log could not be deleted"
+            ),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! as one transaction, without waiting for more. The insert itself is conditional: a token whose
 //! key or project was edited after the decision is not recorded, and so not handed out.
 
+mod retention;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::store::{Error as StoreError, IssuedToken, IssuedTokens};
+
+pub use retention::Retention;
 
 /// How many tokens may wait; beyond it a request is turned away at once.
 const QUEUE: usize = 4096;

@@ -6,6 +6,7 @@
 //! `tests/it/store` runs on all of them.
 
 mod error;
+mod issued;
 mod rows;
 mod sqlite;
 mod upkeep;
@@ -20,11 +21,12 @@ use crate::domain::feed::{FeedDraft, Published, Tag};
 use crate::domain::grant::MintRecord;
 use crate::domain::signing_key::{SigningKeyLife, SigningKeyTimes};
 use crate::domain::{
-    ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, ScopeSet, SecretDigest,
-    SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
+    ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, SecretDigest,
+    SigningAlgorithm, SigningKeyId, Timestamp,
 };
 
 pub use error::{Error, Unavailable};
+pub use issued::{IssuedRange, IssuedToken, IssuedTokens};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Restoration, Restored, Upkeep};
 
@@ -291,46 +293,6 @@ pub struct TokenRevocation {
     pub feed: FeedDraft,
     /// What the audit log is told.
     pub audit: AuditDraft,
-}
-
-/// The issuance log.
-#[async_trait]
-pub trait IssuedTokens: Send + Sync {
-    /// Records tokens, durably, in one transaction: each only if its key is active and neither
-    /// key nor project has an entry beyond the position that the token was decided at. Tells for
-    /// each, in order, whether it was recorded; one whose `jti` is there already is not. On any
-    /// error nothing was.
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error>;
-
-    /// A key's tokens, the newest first, at most `limit`; their `position` is not read back.
-    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error>;
-}
-
-/// A row of the issuance log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuedToken {
-    /// The token.
-    pub jti: TokenId,
-    /// The key that minted it.
-    pub key: KeyId,
-    /// The key's project.
-    pub project: ProjectId,
-    /// Who it speaks for.
-    pub subject: String,
-    /// What it may do.
-    pub scope: ScopeSet,
-    /// Where it may be used: one or more audiences, divided by spaces.
-    pub audience: String,
-    /// Where it was asked for.
-    pub address: Option<String>,
-    /// When it was minted.
-    pub issued_at: Timestamp,
-    /// When it expires.
-    pub expires_at: Timestamp,
-    /// The token that it was exchanged from.
-    pub parent: Option<TokenId>,
-    /// The position that it was decided at. Not a column: what the insert is conditional on.
-    pub position: Position,
 }
 
 /// Signing keys.

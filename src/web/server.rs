@@ -10,7 +10,7 @@ use crate::config;
 use crate::domain::ProjectId;
 use crate::domain::audit::Actor;
 use crate::entropy::Entropy;
-use crate::issuance::IssuanceLog;
+use crate::issuance::{IssuanceLog, Retention};
 use crate::keys::acts::{Acts, Error as ActError};
 use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits, Uses};
 use crate::revocation::{self, Copy, Limits, Sync};
@@ -45,6 +45,8 @@ pub struct Server {
     pub revoking: Rate,
     /// The issuance log.
     pub issuance: IssuanceLog,
+    /// What clears that log of old tokens.
+    pub retention: Retention,
     /// Whose word counts for a caller's address.
     pub client_address: config::ClientAddress,
     /// The age at which a signing key's successor is announced.
@@ -74,6 +76,8 @@ pub struct Parts {
     pub client_address: config::ClientAddress,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
+    /// How long the issuance log keeps a token.
+    pub issuance_retention: Duration,
 }
 
 /// Why a server cannot be built.
@@ -106,6 +110,7 @@ impl Server {
             throttle,
             client_address,
             rotate_every,
+            issuance_retention,
         } = parts;
         let ring = Ring::open(&store.signing_keys().await?, &data_keys.signing)?;
         let keyring = Arc::new(Keyring::new(ring));
@@ -127,6 +132,7 @@ impl Server {
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
+        let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
         let (issuance, writer) = IssuanceLog::start(issued);
         let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
         let server = Self {
@@ -141,6 +147,7 @@ impl Server {
             uses,
             revoking,
             issuance,
+            retention,
             client_address,
             rotate_every,
             data_keys,

@@ -89,7 +89,8 @@ async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {
     session.output.show(&Details::of(record))
 }
 
-async fn record(session: &Session, id: &KeyId) -> Result<MintRecord, Failure> {
+/// All that is stored of a key, which must be there.
+pub(super) async fn record(session: &Session, id: &KeyId) -> Result<MintRecord, Failure> {
     let found = session.store().mint_record(&Lookup::Id(id.clone())).await?;
     Ok(found.value.ok_or(StoreError::Missing("API key"))?)
 }

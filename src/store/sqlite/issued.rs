@@ -5,15 +5,19 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use crate::domain::KeyId;
+use crate::domain::{KeyId, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::rows::{self, IssuedRow};
-use crate::store::{IssuedToken, IssuedTokens};
+use crate::store::{IssuedRange, IssuedToken, IssuedTokens};
 
 use super::{SqliteStore, hex};
 
 /// How many tokens one statement records.
 const BATCH: usize = 512;
+/// No id is smaller.
+const FIRST: TokenId = TokenId::from_bytes([0; 16]);
+/// No id of the next nine thousand years is larger.
+const LAST: TokenId = TokenId::from_bytes([0xFF; 16]);
 
 #[async_trait]
 impl IssuedTokens for SqliteStore {
@@ -29,17 +33,44 @@ impl IssuedTokens for SqliteStore {
         Ok(recorded)
     }
 
-    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
+    async fn issued_within(
+        &self,
+        key: &KeyId,
+        range: &IssuedRange,
+        limit: u32,
+    ) -> Result<Vec<IssuedToken>, Error> {
+        let (first, end) = (range.since.map_or(FIRST, first_of), range.before.unwrap_or(LAST));
         let rows: Vec<IssuedRow> = sqlx::query_as(
             "SELECT jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent \
-             FROM issued_tokens WHERE key = $1 ORDER BY jti DESC LIMIT $2",
+             FROM issued_tokens WHERE key = $1 AND jti >= $2 AND jti < $3 ORDER BY jti DESC LIMIT $4",
         )
         .bind(key.as_str())
+        .bind(first.as_bytes().as_slice())
+        .bind(end.as_bytes().as_slice())
         .bind(limit)
         .fetch_all(&mut *self.read().await?)
         .await?;
         rows.into_iter().map(IssuedToken::try_from).collect()
     }
+
+    async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        let mut transaction = self.write().await?;
+        let deleted = sqlx::query(
+            "DELETE FROM issued_tokens WHERE jti IN \
+             (SELECT jti FROM issued_tokens WHERE jti < $1 ORDER BY jti LIMIT $2)",
+        )
+        .bind(first_of(before).as_bytes().as_slice())
+        .bind(limit)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(deleted.rows_affected())
+    }
+}
+
+/// No token minted at this time or later has a smaller id.
+fn first_of(at: Timestamp) -> TokenId {
+    TokenId::new(at.max(Timestamp::default()), [0; 10])
 }
 
 /// Inserts those tokens that nothing speaks against; answers their ids.

@@ -1,12 +1,14 @@
 //! The issuance log: no token is handed out that it does not hold (promise P5).
 
+mod retention;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis::domain::KeyId;
+use portcullis::domain::{KeyId, Timestamp};
 use portcullis::issuance::{Error as Refused, IssuanceLog};
-use portcullis::store::{Error, IssuedToken, IssuedTokens, Store, Unavailable};
+use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Store, Unavailable};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{Answer, App, Build, Latch, Wire};
@@ -43,8 +45,17 @@ impl IssuedTokens for Faulty {
         }
     }
 
-    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
-        self.store.issued(key, limit).await
+    async fn issued_within(
+        &self,
+        key: &KeyId,
+        range: &IssuedRange,
+        limit: u32,
+    ) -> Result<Vec<IssuedToken>, Error> {
+        self.store.issued_within(key, range, limit).await
+    }
+
+    async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        self.store.forget_issued(before, limit).await
     }
 }
 

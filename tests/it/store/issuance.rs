@@ -2,17 +2,19 @@
 
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::grant::MintRecord;
-use portcullis::domain::{Position, ProjectId, ScopeSet};
-use portcullis::store::IssuedToken;
+use portcullis::domain::{Position, ProjectId, ScopeSet, Timestamp, TokenId};
+use portcullis::store::{IssuedRange, IssuedToken};
 
 use super::database::Database;
 use super::fixtures::{
-    details, digest, jti_of, key_change, later, project_change, set_scope, token, token_revocation,
+    NOW, details, digest, jti_of, key_change, later, project_change, set_scope, token, token_revocation,
 };
 
 on_every_engine!(founded:
     a_token_is_recorded_and_read_back,
     tokens_are_listed_newest_first,
+    tokens_are_listed_within_a_range,
+    old_tokens_are_forgotten_the_oldest_first_and_in_batches,
     no_edit_of_the_key_lets_a_token_through_that_was_decided_before,
     an_edit_of_the_project_lets_no_token_through_that_was_decided_before,
     a_blocked_or_deleted_key_gets_no_token_however_it_was_decided,
@@ -62,6 +64,51 @@ async fn tokens_are_listed_newest_first(db: &Database) {
     );
     let listed = db.issued(&record.key.id, 2).await.unwrap();
     assert_eq!(listed.iter().map(|token| token.issued_at).collect::<Vec<_>>(), [later(3), later(2)]);
+}
+
+/// Tokens of the key minted at these seconds.
+async fn minted(db: &Database, record: &MintRecord, seconds: &[u64]) {
+    for at in seconds.iter().map(|second| later(*second)) {
+        assert!(is_recorded(db, IssuedToken { jti: jti_of(at), issued_at: at, ..token(record) }).await);
+    }
+}
+
+async fn tokens_are_listed_within_a_range(db: &Database) {
+    let (record, other) = (db.key().await, db.key().await);
+    minted(db, &record, &[1, 2, 3, 4]).await;
+    minted(db, &other, &[2, 3]).await;
+    let listed = async |since: Option<u64>, before: Option<TokenId>, limit| {
+        let range = IssuedRange { since: since.map(later), before };
+        let tokens = db.issued_within(&record.key.id, &range, limit).await.unwrap();
+        tokens.iter().map(|token| (token.issued_at.secs() - NOW.secs(), token.jti)).collect::<Vec<_>>()
+    };
+    let seconds = |listed: &[(i64, TokenId)]| listed.iter().map(|(second, _)| *second).collect::<Vec<_>>();
+
+    assert_eq!(seconds(&listed(Some(2), None, 10).await), [4, 3, 2]);
+    assert_eq!(seconds(&listed(Some(5), None, 10).await), [0_i64; 0]);
+    let first = listed(None, None, 3).await;
+    assert_eq!(seconds(&first), [4, 3, 2]);
+    assert_eq!(seconds(&listed(None, Some(first[2].1), 3).await), [1]);
+    assert_eq!(seconds(&listed(Some(2), Some(first[0].1), 1).await), [3]);
+    // Before 1970 there is nothing, and everything is after it.
+    let range = IssuedRange { since: Some(Timestamp::from_millis(-1)), before: None };
+    assert_eq!(db.issued_within(&record.key.id, &range, 10).await.unwrap().len(), 4);
+}
+
+async fn old_tokens_are_forgotten_the_oldest_first_and_in_batches(db: &Database) {
+    let (record, other) = (db.key().await, db.key().await);
+    minted(db, &record, &[1, 2, 5]).await;
+    minted(db, &other, &[3, 4]).await;
+    let before = db.traces().await;
+    let left = async || {
+        let of = async |record: &MintRecord| db.issued(&record.key.id, 10).await.unwrap().len();
+        (of(&record).await, of(&other).await)
+    };
+    assert_eq!((db.forget_issued(later(1), 10).await.unwrap(), left().await), (0, (3, 2)));
+    assert_eq!((db.forget_issued(later(4), 2).await.unwrap(), left().await), (2, (1, 2)));
+    assert_eq!((db.forget_issued(later(4), 2).await.unwrap(), left().await), (1, (1, 1)));
+    assert_eq!((db.forget_issued(later(4), 2).await.unwrap(), left().await), (0, (1, 1)));
+    assert_eq!(db.traces().await, before, "it is no act");
 }
 
 async fn no_edit_of_the_key_lets_a_token_through_that_was_decided_before(db: &Database) {

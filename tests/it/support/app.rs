@@ -100,6 +100,7 @@ impl Build {
             throttle: settings.throttle,
             client_address: settings.client_address.clone(),
             rotate_every: settings.rotate_every,
+            issuance_retention: settings.issuance_retention,
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis::domain::KeyId;
-use portcullis::store::{Error, IssuedToken, IssuedTokens, Store};
+use portcullis::domain::{KeyId, Timestamp};
+use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Store};
 use tokio::sync::{Semaphore, watch};
 
 /// As good as without end.
@@ -72,7 +72,16 @@ impl IssuedTokens for Held {
         self.store.record(tokens).await
     }
 
-    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
-        self.store.issued(key, limit).await
+    async fn issued_within(
+        &self,
+        key: &KeyId,
+        range: &IssuedRange,
+        limit: u32,
+    ) -> Result<Vec<IssuedToken>, Error> {
+        self.store.issued_within(key, range, limit).await
+    }
+
+    async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        self.store.forget_issued(before, limit).await
     }
 }

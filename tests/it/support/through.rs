@@ -10,9 +10,9 @@ use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
     AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration, Restored,
-    SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey,
-    TokenRevocation, Unavailable, Upkeep,
+    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration,
+    Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
+    StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
 
 use super::Latch;
@@ -173,8 +173,17 @@ impl IssuedTokens for Through {
         self.store.record(tokens).await
     }
 
-    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
-        self.store.issued(key, limit).await
+    async fn issued_within(
+        &self,
+        key: &KeyId,
+        range: &IssuedRange,
+        limit: u32,
+    ) -> Result<Vec<IssuedToken>, Error> {
+        self.store.issued_within(key, range, limit).await
+    }
+
+    async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        self.store.forget_issued(before, limit).await
     }
 }
 

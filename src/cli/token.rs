@@ -1,0 +1,95 @@
+//! `portcullis token …`: what the issuance log holds.
+
+use serde::Serialize;
+
+use crate::domain::{KeyId, ProjectId, Scope, TokenId};
+use crate::store::{IssuedRange, IssuedToken};
+
+use super::failure::Failure;
+use super::key;
+use super::output::{Page, Row, joined};
+use super::session::Session;
+use super::values::Expiry;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the tokens that a key minted, the newest first, as long as the log keeps them.
+    List {
+        /// The key.
+        #[arg(long, value_name = "ID")]
+        key: KeyId,
+        /// Only those minted since: 1h (ago), 2027-01-31, 2027-01-31T12:00:00Z or Unix seconds.
+        #[arg(long, value_name = "WHEN")]
+        since: Option<Expiry>,
+        /// Only those that come after this one in the list, which were minted before it.
+        #[arg(long, value_name = "TOKEN_ID")]
+        after: Option<TokenId>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+}
+
+impl Command {
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let Self::List { key, since, after, limit } = self;
+        let since = since.map(|since| since.ago(session.acts.clock.now()));
+        list(session, &key, &IssuedRange { since, before: after }, limit).await
+    }
+}
+
+async fn list(session: &Session, key: &KeyId, range: &IssuedRange, limit: u32) -> Result<(), Failure> {
+    key::record(session, key).await?;
+    let tokens = session.store().issued_within(key, range, limit + 1).await?;
+    let rows = tokens.into_iter().map(TokenRow::of).collect();
+    session.output.show(&Page::cut(rows, limit, |last: &TokenRow| last.jti.to_string()))
+}
+
+/// A token as it was minted.
+#[derive(Serialize)]
+struct TokenRow {
+    jti: TokenId,
+    key_id: KeyId,
+    project: ProjectId,
+    sub: String,
+    scope: Vec<Scope>,
+    aud: Vec<String>,
+    /// Where it was asked for.
+    address: Option<String>,
+    issued_at: i64,
+    expires_at: i64,
+    /// The token that it was exchanged from.
+    parent: Option<TokenId>,
+    #[serde(skip)]
+    times: [String; 2],
+}
+
+impl TokenRow {
+    fn of(token: IssuedToken) -> Self {
+        Self {
+            jti: token.jti,
+            key_id: token.key,
+            project: token.project,
+            sub: token.subject,
+            scope: token.scope.iter().cloned().collect(),
+            aud: token.audience.split(' ').map(str::to_owned).collect(),
+            address: token.address,
+            issued_at: token.issued_at.secs(),
+            expires_at: token.expires_at.secs(),
+            parent: token.parent,
+            times: [token.issued_at.to_string(), token.expires_at.to_string()],
+        }
+    }
+}
+
+impl Row for TokenRow {
+    const NOTHING: &'static str = "The issuance log holds no such tokens.";
+    const COLUMNS: &'static [&'static str] = &["jti", "issued", "expires", "scope", "audience", "address"];
+
+    fn cells(&self) -> Vec<String> {
+        let [issued, expires] = self.times.clone();
+        let address = self.address.clone().unwrap_or_else(|| "-".to_owned());
+        let (scope, audience) = (joined(&self.scope, "-"), joined(&self.aud, "-"));
+        vec![self.jti.to_string(), issued, expires, scope, audience, address]
+    }
+}

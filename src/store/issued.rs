@@ -1,0 +1,69 @@
+//! What is asked of the issuance log.
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::domain::{KeyId, Position, ProjectId, ScopeSet, Timestamp, TokenId};
+
+/// The issuance log.
+#[async_trait]
+pub trait IssuedTokens: Send + Sync {
+    /// Records tokens, durably, in one transaction: each only if its key is active and neither
+    /// key nor project has an entry beyond the position that the token was decided at. Tells for
+    /// each, in order, whether it was recorded; one whose `jti` is there already is not. On any
+    /// error nothing was.
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error>;
+
+    /// A key's tokens within a range, the newest first, at most `limit`; their `position` is not
+    /// read back. Rows are found by time alone: a key that mints rarely is searched for.
+    async fn issued_within(
+        &self,
+        key: &KeyId,
+        range: &IssuedRange,
+        limit: u32,
+    ) -> Result<Vec<IssuedToken>, Error>;
+
+    /// Deletes at most `limit` tokens minted before this time, the oldest first; tells how many.
+    async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error>;
+
+    /// The newest of a key's tokens.
+    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
+        self.issued_within(key, &IssuedRange::default(), limit).await
+    }
+}
+
+/// Tokens that were minted at or after a time, and before another token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IssuedRange {
+    /// Only those minted at this time or after it.
+    pub since: Option<Timestamp>,
+    /// Only those before this one.
+    pub before: Option<TokenId>,
+}
+
+/// A row of the issuance log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// The token.
+    pub jti: TokenId,
+    /// The key that minted it.
+    pub key: KeyId,
+    /// The key's project.
+    pub project: ProjectId,
+    /// Who it speaks for.
+    pub subject: String,
+    /// What it may do.
+    pub scope: ScopeSet,
+    /// Where it may be used: one or more audiences, divided by spaces.
+    pub audience: String,
+    /// Where it was asked for.
+    pub address: Option<String>,
+    /// When it was minted.
+    pub issued_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// The token that it was exchanged from.
+    pub parent: Option<TokenId>,
+    /// The position that it was decided at. Not a column: what the insert is conditional on.
+    pub position: Position,
+}
