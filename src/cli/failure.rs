@@ -109,6 +109,9 @@ impl Failure {
             store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",
             store::Error::Taken(_) => "choose another one",
             store::Error::Corrupt { .. } => "restore a backup",
+            store::Error::Elsewhere => {
+                "use pg_dump or continuous archiving; docs/backup.md says what to do with such a copy"
+            }
             store::Error::Unavailable(Unavailable::Locked(_) | Unavailable::Slow) => {
                 "end whatever holds it, and run the command again"
             }
@@ -145,6 +148,7 @@ fn code_of_store(error: &store::Error) -> (&'static str, u8) {
         store::Error::Missing(_) => ("not_found", 1),
         store::Error::Taken(_) => ("taken", 1),
         store::Error::Full(_) => ("limit", 1),
+        store::Error::Elsewhere => ("elsewhere", 1),
         store::Error::Corrupt { .. } => ("damaged", 4),
         store::Error::Unavailable(_) => ("unavailable", 4),
     }

@@ -3,6 +3,8 @@
 
 mod app;
 mod clock;
+mod cluster;
+mod engine;
 mod entropy;
 mod latch;
 mod request;
@@ -13,6 +15,8 @@ mod wire;
 
 pub(crate) use app::{App, Build, ISSUER};
 pub(crate) use clock::TestClock;
+pub(crate) use cluster::PostgresDatabase;
+pub(crate) use engine::Engine;
 pub(crate) use entropy::Seeded;
 pub(crate) use latch::Latch;
 pub(crate) use request::{Answer, Send, escape, part};
