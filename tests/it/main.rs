@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod docs;
 mod domain;
+mod foreign;
 mod gate;
 mod http;
 mod issuance;
