@@ -6,6 +6,7 @@ mod cli;
 mod docs;
 mod domain;
 mod foreign;
+mod fuzz;
 mod gate;
 mod http;
 mod issuance;
