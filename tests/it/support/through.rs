@@ -10,8 +10,8 @@ use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
     AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration,
-    Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
+    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Resealing,
+    Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
     StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
 
@@ -105,6 +105,10 @@ impl Installation for Through {
 
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error> {
         self.store.data_keys().await
+    }
+
+    async fn reseal_data_keys(&self, resealing: &Resealing) -> Result<(), Error> {
+        self.store.reseal_data_keys(resealing).await
     }
 
     async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error> {
