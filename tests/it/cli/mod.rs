@@ -9,6 +9,7 @@ mod failures;
 mod home;
 mod init;
 mod keys;
+mod killed;
 mod nodes;
 mod projects;
 mod redact;
