@@ -362,6 +362,9 @@ impl StoredSigningKey {
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
+    /// Appends the row of an act that stores nothing else.
+    async fn note(&self, act: &AuditDraft) -> Result<(), Error>;
+
     /// Rows after number `after`, in order, at most `limit`.
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error>;
 }

@@ -45,6 +45,19 @@ async fn whole_life(program: Program, master: Option<String>) {
     let rotated = program.json(&["signing-key", "rotate", "--algorithm", "RS256"]);
     program.json(&["signing-key", "rotate", "--algorithm", "EdDSA"]);
     program.json(&["signing-key", "retire", rotated["new"]["kid"].as_str().unwrap(), "--now"]);
+    let kid = rotated_kid(&program);
+    program.json(&["signing-key", "export", &kid, "private.pem"]);
+    assert_eq!(program.run(&["signing-key", "import", "private.pem"]).0, 1, "it is here already");
+    let pem = fs::read_to_string(program.path("private.pem")).unwrap();
+    for (file, text) in
+        [("cut.pem", &pem[..pem.len() - 40]), ("old.pem", &pem.replace("PRIVATE", "EC PRIVATE"))]
+    {
+        fs::write(program.path(file), text).unwrap();
+        assert_eq!(program.run(&["signing-key", "import", file]).0, 1);
+        fs::remove_file(program.path(file)).unwrap();
+    }
+    // Where it was asked to be, and only there.
+    fs::remove_file(program.path("private.pem")).unwrap();
     program.json(&["backup", "copy.db"]);
     fail(&program, &caller.secret);
     server.stop();
@@ -59,6 +72,12 @@ async fn whole_life(program: Program, master: Option<String>) {
     assert!(heard.contains("stopped") && heard.contains("prj_"), "nobody listened: {heard}");
     let leaks = program.leaks(finder);
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+}
+
+fn rotated_kid(program: &Program) -> String {
+    let keys = program.json(&["signing-key", "list"]);
+    let announced = keys["items"].as_array().unwrap().iter().find(|key| key["state"] == "announced");
+    announced.unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
 fn look_around(program: &Program, key: &str) {

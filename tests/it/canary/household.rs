@@ -83,7 +83,11 @@ impl Caller<'_> {
         let (head, random) = self.secret.rsplit_once('_').unwrap();
         let swapped: String = random.chars().rev().collect();
         [
-            format!("{}{}", &self.secret[..self.secret.len() - 1], '_'.max('x')),
+            format!(
+                "{}{}",
+                &self.secret[..self.secret.len() - 1],
+                if random.ends_with('x') { 'y' } else { 'x' }
+            ),
             format!("{head}_{swapped}"),
             format!("{}tail", self.secret),
             self.secret.to_uppercase(),

@@ -14,6 +14,7 @@ mod nodes;
 mod projects;
 mod redact;
 mod secrets;
+mod signing_keys;
 mod terminal;
 mod tokens;
 

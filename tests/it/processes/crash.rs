@@ -24,6 +24,8 @@ struct Ledger {
     received: Vec<String>,
     /// Those of them that were revoked, or whose key was.
     dead: Vec<String>,
+    /// Those that somebody set out to revoke, whether or not it was acknowledged.
+    doomed: HashSet<String>,
     /// Acts and what they were done to.
     acts: Vec<(&'static str, String)>,
 }
@@ -99,6 +101,7 @@ impl Scene {
         for turn in 1.. {
             let Some(token) = self.mint(&key).await else { return };
             if turn % 3 == 0 {
+                self.ledger.lock().unwrap().doomed.insert(token.clone());
                 let Some((status, _)) = self.post(&key, "/oauth/revoke", format!("token={token}")).await
                 else {
                     return;
@@ -114,6 +117,7 @@ impl Scene {
         loop {
             let key = self.new_key().await;
             let token = self.mint(&key).await;
+            self.ledger.lock().unwrap().doomed.extend(token.clone());
             self.act("key.block", &["key", "block", &key.id], Some(&key.id)).await;
             self.ledger.lock().unwrap().dead.extend(token);
             self.progress.send_modify(|(_, blocks)| *blocks += 1);
@@ -147,8 +151,7 @@ impl Scene {
         for token in &ledger.dead[dead_before..] {
             assert_eq!(self.verify(token).await, 401, "a revoked token came back to life");
         }
-        let dead: HashSet<&String> = ledger.dead.iter().collect();
-        let alive = ledger.received.iter().rev().find(|token| !dead.contains(token)).unwrap();
+        let alive = ledger.received.iter().rev().find(|token| !ledger.doomed.contains(*token)).unwrap();
         assert_eq!(self.verify(alive).await, 200, "who refuses everybody is no judge");
         let so_far = ledger.dead.len();
         *self.ledger.lock().unwrap() = ledger;

@@ -204,6 +204,10 @@ impl SigningKeys for Through {
 
 #[async_trait]
 impl AuditLog for Through {
+    async fn note(&self, act: &AuditDraft) -> Result<(), Error> {
+        self.store.note(act).await
+    }
+
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
         self.store.audit(after, limit).await
     }
