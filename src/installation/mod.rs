@@ -24,7 +24,7 @@ use crate::store::SqliteStore;
 use crate::store::{Error as StoreError, Installation as _, Store};
 use crate::time::Clock;
 
-pub use backup::BackedUp;
+pub use backup::{BackedUp, write_private};
 pub use files::{FileError, Files, Lock};
 pub use founding::AdminKey;
 pub use restore::{Returned, Wanted, restore};

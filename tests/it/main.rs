@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, what must not fail may panic")]
 
 mod architecture;
+mod canary;
 mod cli;
 mod docs;
 mod domain;

@@ -9,10 +9,12 @@ mod failures;
 mod home;
 mod init;
 mod keys;
+mod killed;
 mod nodes;
 mod projects;
 mod redact;
 mod secrets;
+mod signing_keys;
 mod terminal;
 mod tokens;
 
