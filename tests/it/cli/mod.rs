@@ -14,6 +14,7 @@ mod projects;
 mod redact;
 mod secrets;
 mod terminal;
+mod tls;
 mod tokens;
 
 use home::{Home, Ran};

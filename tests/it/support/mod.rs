@@ -9,6 +9,7 @@ mod request;
 mod serving;
 mod tenant;
 mod through;
+mod tls;
 mod wire;
 
 pub(crate) use app::{App, Build, ISSUER};
@@ -19,4 +20,5 @@ pub(crate) use request::{Answer, Send, escape, part};
 pub(crate) use serving::{PROGRAM, Serving};
 pub(crate) use tenant::{Key, Tenant};
 pub(crate) use through::Hand;
-pub(crate) use wire::Wire;
+pub(crate) use tls::{Authority, Secure};
+pub(crate) use wire::{DEADLINE, Wire};
