@@ -53,7 +53,7 @@ impl FeedLog for PostgresStore {
         // Absent while a look is under way: one that fails leaves nothing that could later pass for
         // "no change".
         let before = seen.take();
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let row = sqlx::query_as(stand!()).bind(0_i64).fetch_all(&mut *work).await?;
         work.commit().await?;
         let stand = stand(row.into_iter().next(), Position::START)?;
@@ -93,7 +93,7 @@ impl FeedLog for PostgresStore {
     }
 
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let rows: Vec<HeartbeatRow> = sqlx::query_as(
             "SELECT id, started_at, seen_at, applied, age_ms FROM nodes ORDER BY started_at, id",
         )

@@ -7,15 +7,15 @@ use crate::domain::Position;
 use crate::domain::audit::AuditDraft;
 use crate::store::error::Error;
 use crate::store::rows::{DataKeyRow, FoundedRow};
-use crate::store::{Founded, Founding, Installation, SealedKey};
+use crate::store::{Founded, Founding, Installation, Resealing, SealedKey};
 
-use super::publish::{append_audit, conclude};
+use super::publish::{append_audit, conclude, take_turn};
 use super::{PostgresStore, keys, projects, signing_keys};
 
 #[async_trait]
 impl Installation for PostgresStore {
     async fn installation(&self) -> Result<Option<Founded>, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let row: Option<FoundedRow> =
             sqlx::query_as("SELECT issuer, created_at, backup_mark FROM installation WHERE id = 1")
                 .fetch_optional(&mut *work)
@@ -46,13 +46,36 @@ impl Installation for PostgresStore {
     }
 
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error> {
-        let mut work = self.look().await?;
-        let rows: Vec<DataKeyRow> =
-            sqlx::query_as("SELECT name, sealed, created_at FROM data_keys ORDER BY name")
-                .fetch_all(&mut *work)
-                .await?;
+        let mut work = self.one_read().await?;
+        let keys = data_keys(&mut work).await?;
         work.commit().await?;
-        Ok(rows.into_iter().map(SealedKey::from).collect())
+        Ok(keys)
+    }
+
+    async fn reseal_data_keys(&self, resealing: &Resealing) -> Result<(), Error> {
+        let mut work = self.write().await?;
+        // No lock on the rows of a set keeps another row from joining it; the turn does.
+        take_turn(&mut work).await?;
+        let mut expected = resealing.expected.clone();
+        expected.sort_by(|a, b| a.name.cmp(&b.name));
+        if data_keys(&mut work).await? != expected {
+            return Err(Error::Conflict);
+        }
+        for key in &resealing.sealed {
+            sqlx::query("UPDATE data_keys SET sealed = $2 WHERE name = $1")
+                .bind(&key.name)
+                .bind(&key.sealed)
+                .execute(&mut *work)
+                .await?;
+        }
+        append_audit(&mut work, &resealing.audit).await?;
+        work.commit().await?;
+        // Done already. Only the old rows are still in their file: it is written anew without them.
+        // The server's log and its archive have them for as long as the operator keeps those.
+        if let Err(error) = sqlx::raw_sql("VACUUM FULL data_keys").execute(&self.pool).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the old data keys were not cleared");
+        }
+        Ok(())
     }
 
     async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error> {
@@ -67,6 +90,14 @@ impl Installation for PostgresStore {
         append_audit(&mut work, audit).await?;
         Ok(work.commit().await?)
     }
+}
+
+async fn data_keys(connection: &mut PgConnection) -> Result<Vec<SealedKey>, Error> {
+    let rows: Vec<DataKeyRow> =
+        sqlx::query_as("SELECT name, sealed, created_at FROM data_keys ORDER BY name")
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.into_iter().map(SealedKey::from).collect())
 }
 
 /// Writes the one row of the installation, and a counter that has counted nothing. Whoever founds at

@@ -38,7 +38,7 @@ impl IssuedTokens for PostgresStore {
         limit: u32,
     ) -> Result<Vec<IssuedToken>, Error> {
         let (first, end) = (range.since.map_or(FIRST, first_of), range.before.unwrap_or(LAST));
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let rows: Vec<IssuedRow> = sqlx::query_as(
             "SELECT jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent \
              FROM issued_tokens WHERE key = $1 AND jti >= $2 AND jti < $3 ORDER BY jti DESC LIMIT $4",
@@ -58,7 +58,7 @@ impl IssuedTokens for PostgresStore {
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         partitions::make_ahead(self).await?;
         let dropped = partitions::drop_before(self, before).await?;
-        let mut work = self.note().await?;
+        let mut work = self.one_write().await?;
         let deleted = sqlx::query(
             "DELETE FROM issued_tokens_rest WHERE jti IN \
              (SELECT jti FROM issued_tokens_rest WHERE jti < $1 ORDER BY jti LIMIT $2 FOR UPDATE SKIP LOCKED)",
@@ -74,7 +74,7 @@ impl IssuedTokens for PostgresStore {
 
 impl PostgresStore {
     async fn write_down(&self, tokens: &[IssuedToken]) -> Result<HashSet<Vec<u8>>, Error> {
-        let mut work = self.note().await?;
+        let mut work = self.one_write().await?;
         let inserted = insert(&mut work, tokens).await?;
         work.commit().await?;
         Ok(inserted)

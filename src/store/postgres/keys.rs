@@ -30,7 +30,7 @@ impl Keys for PostgresStore {
         after: Option<&KeyId>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let rows: Vec<KeyRow> = sqlx::query_as(
             "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
              require_scope, auth_methods, created_at, expires_at, changed \
@@ -56,7 +56,7 @@ impl Keys for PostgresStore {
     }
 
     async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), Error> {
-        let mut work = self.note().await?;
+        let mut work = self.one_write().await?;
         secrets::note_uses(&mut work, uses).await?;
         Ok(work.commit().await?)
     }

@@ -58,9 +58,9 @@ struct Beginnings {
     /// One that publishes.
     write: &'static str,
     /// One statement that reads; by itself it needs no transaction.
-    look: Option<&'static str>,
+    one_read: Option<&'static str>,
     /// One statement that writes, likewise.
-    note: Option<&'static str>,
+    one_write: Option<&'static str>,
 }
 
 /// On connections of which each has its limits from its start.
@@ -68,8 +68,8 @@ const PREPARED: Beginnings = Beginnings {
     read: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     poll: "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE",
     write: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-    look: None,
-    note: None,
+    one_read: None,
+    one_write: None,
 };
 
 /// On connections that are another's between two transactions: each brings its limits along, and
@@ -78,8 +78,8 @@ const PLAIN: Beginnings = Beginnings {
     read: limited!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
     poll: limited!("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE"),
     write: limited!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
-    look: Some(limited!("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")),
-    note: Some(limited!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")),
+    one_read: Some(limited!("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")),
+    one_write: Some(limited!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")),
 };
 
 /// A database on a server.
@@ -155,12 +155,12 @@ impl PostgresStore {
     }
 
     /// One statement that reads.
-    async fn look(&self) -> Result<Work, Error> {
-        Work::begin(&self.pool, self.beginnings.look).await
+    async fn one_read(&self) -> Result<Work, Error> {
+        Work::begin(&self.pool, self.beginnings.one_read).await
     }
 
     /// One statement that writes.
-    async fn note(&self) -> Result<Work, Error> {
-        Work::begin(&self.pool, self.beginnings.note).await
+    async fn one_write(&self) -> Result<Work, Error> {
+        Work::begin(&self.pool, self.beginnings.one_write).await
     }
 }

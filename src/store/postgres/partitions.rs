@@ -23,7 +23,7 @@ const IMPATIENTLY: &str = "SET LOCAL lock_timeout = '200ms'";
 
 /// Makes the partitions of today and the days to come that are not there.
 pub(super) async fn make_ahead(store: &PostgresStore) -> Result<(), Error> {
-    let mut work = store.look().await?;
+    let mut work = store.one_read().await?;
     let missing = missing(&mut work).await?;
     work.commit().await?;
     for (name, first) in missing {
@@ -80,7 +80,7 @@ fn bound(millis: i64) -> String {
 
 /// Drops the days that ended before this time; tells about how many tokens that were.
 pub(super) async fn drop_before(store: &PostgresStore, before: Timestamp) -> Result<u64, Error> {
-    let mut work = store.look().await?;
+    let mut work = store.one_read().await?;
     let old = old(&mut work, before).await?;
     work.commit().await?;
     let mut dropped = 0;

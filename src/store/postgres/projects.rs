@@ -26,14 +26,14 @@ impl Projects for PostgresStore {
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let found = project(&mut work, id).await?;
         work.commit().await?;
         Ok(found)
     }
 
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let rows: Vec<ProjectRow> = sqlx::query_as(
             "SELECT id, kind, name, algorithm, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
@@ -46,14 +46,14 @@ impl Projects for PostgresStore {
     }
 
     async fn catalogue(&self, project: &ProjectId) -> Result<Catalogue, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let found = catalogue(&mut work, project).await?;
         work.commit().await?;
         Ok(found)
     }
 
     async fn audiences(&self, project: &ProjectId) -> Result<Vec<Audience>, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let found = audiences(&mut work, project).await?;
         work.commit().await?;
         Ok(found)

@@ -27,7 +27,7 @@ impl Records for PostgresStore {
     }
 
     async fn position(&self) -> Result<Position, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let position = counter(&mut work).await?;
         work.commit().await?;
         Ok(position)

@@ -15,7 +15,7 @@ use super::publish::{conclude, take_turn};
 #[async_trait]
 impl SigningKeys for PostgresStore {
     async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, Error> {
-        let mut work = self.look().await?;
+        let mut work = self.one_read().await?;
         let rows: Vec<SigningKeyRow> = sqlx::query_as(
             "SELECT kid, algorithm, sealed, public, announced_at, signs_from, retires_at, gone_at \
              FROM signing_keys ORDER BY signs_from, kid",
