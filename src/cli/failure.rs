@@ -139,12 +139,13 @@ impl Failure {
 fn code_of_installation(error: &installation::Error) -> (&'static str, u8) {
     use installation::Error as E;
     match error {
-        E::None(_) => ("no_installation", 3),
+        E::None(..) => ("no_installation", 3),
         E::File(FileError::Io { .. } | FileError::LostDatabase { .. }) => ("data_dir", 3),
         E::File(FileError::Locked(_)) => ("unavailable", 4),
-        E::File(FileError::Open(_) | FileError::NotAMasterKey(_)) | E::MasterKey(_) | E::NoMasterKey(_) => {
-            ("master_key", 3)
-        }
+        E::File(FileError::Open(_) | FileError::NotAMasterKey(_))
+        | E::MasterKey(_)
+        | E::NoMasterKey(_)
+        | E::NoMasterKeyYet(_) => ("master_key", 3),
         E::Store { source, .. } => code_of_store(source),
         E::Signing(_) => ("damaged", 4),
         E::Backup => ("backup", 1),

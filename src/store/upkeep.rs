@@ -22,6 +22,9 @@ pub trait Upkeep: Send + Sync {
     /// revoked.
     async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error>;
 
+    /// Waits for what is under way and lets go of the database.
+    async fn close(&self);
+
     /// How the database fares. That there is an answer shows that it can be written.
     async fn health(&self) -> Result<Health, Error>;
 }
@@ -71,6 +74,8 @@ pub struct Health {
     pub durable: (bool, String),
     /// What the engine finds wrong with what is stored.
     pub faults: Vec<String>,
+    /// What it means that there are none, in words.
+    pub sound: &'static str,
     /// The newest time that anybody has recorded: an act, or a sign of life.
     pub newest: Option<Timestamp>,
     /// What the database's own clock says, if it has one.

@@ -35,6 +35,11 @@ pub(super) async fn run(store: &PostgresStore) -> Result<(), Error> {
     partitions::make_ahead(store).await
 }
 
+/// Whether any step was made.
+pub(super) async fn has_begun(store: &PostgresStore) -> Result<bool, Error> {
+    Ok(status(store).await?.iter().any(|step| step.applied))
+}
+
 /// The steps of this release, and whether they were made; [`Unavailable::Newer`] if more were.
 pub(super) async fn status(store: &PostgresStore) -> Result<Vec<Migration>, Error> {
     let mut work = store.read().await?;

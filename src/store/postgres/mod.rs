@@ -107,9 +107,7 @@ impl PostgresStore {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn open_with(url: &str, options: &PostgresOptions) -> Result<Self, Error> {
-        let place = options.refine(url.parse()?);
-        connect::try_out(&place).await?;
-        let store = Self::of(place, options);
+        let store = Self::reach(url, options).await?;
         match migrate::run(&store).await {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -119,23 +117,37 @@ impl PostgresStore {
         }
     }
 
+    /// The same, unless there are no tables of any release; then it leaves everything as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn open_if_there(url: &str, options: &PostgresOptions) -> Result<Option<Self>, Error> {
+        let store = Self::reach(url, options).await?;
+        if !migrate::has_begun(&store).await? {
+            store.close().await;
+            return Ok(None);
+        }
+        migrate::run(&store).await?;
+        Ok(Some(store))
+    }
+
     /// Which steps the tables of this database have made, and which are to come; changes nothing.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn migrations(url: &str, options: &PostgresOptions) -> Result<Vec<Migration>, Error> {
-        let place = options.refine(url.parse()?);
-        connect::try_out(&place).await?;
-        let store = Self::of(place, options);
+        let store = Self::reach(url, options).await?;
         let found = migrate::status(&store).await;
         store.close().await;
         found
     }
 
-    fn of(place: PgConnectOptions, options: &PostgresOptions) -> Self {
+    async fn reach(url: &str, options: &PostgresOptions) -> Result<Self, Error> {
+        let place: PgConnectOptions = options.refine(url.parse()?);
+        connect::try_out(&place).await?;
         let watch = Watch::new(options.listen.then(|| place.clone()));
         let beginnings = if options.prepare { PREPARED } else { PLAIN };
-        Self { pool: options.pool(place), beginnings, watch, seen: Mutex::default() }
+        Ok(Self { pool: options.pool(place), beginnings, watch, seen: Mutex::default() })
     }
 
     /// Waits for what is under way and lets go of the server.

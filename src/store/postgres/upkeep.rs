@@ -38,6 +38,10 @@ impl Upkeep for PostgresStore {
         Ok(Restored { position, blocked })
     }
 
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+
     async fn health(&self) -> Result<Health, Error> {
         let mut work = self.write().await?;
         let (version, now, newest): (String, i64, Option<i64>) = sqlx::query_as(
@@ -62,6 +66,7 @@ impl Upkeep for PostgresStore {
             engine: format!("PostgreSQL {version}, primary"),
             durable: durable(&durability),
             faults,
+            sound: "no index and no constraint is called invalid",
             newest: newest.map(Timestamp::from_millis),
             now: Some(Timestamp::from_millis(now)),
         })

