@@ -15,6 +15,7 @@ use super::algorithm::SigningAlgorithm;
 use super::api_key::{ApiKey, KeyState, Lifetime};
 use super::catalogue::Catalogue;
 use super::project::Project;
+use super::quota::LiveTokenLimits;
 use super::secret::StoredSecret;
 
 /// All that a mint's decision reads, as one snapshot of the database had it.
@@ -68,6 +69,8 @@ pub struct Grant {
     pub lifetime: Lifetime,
     /// How it is to be signed.
     pub algorithm: SigningAlgorithm,
+    /// How many such tokens may live.
+    pub limits: LiveTokenLimits,
 }
 
 /// Why nothing is granted.
@@ -145,7 +148,8 @@ pub fn decide(
         act: None,
         cnf: None,
     };
-    Ok(Grant { claims, scope, lifetime, algorithm: record.project.algorithm })
+    let limits = LiveTokenLimits { key: key.details.live_tokens, project: record.project.live_tokens };
+    Ok(Grant { claims, scope, lifetime, algorithm: record.project.algorithm, limits })
 }
 
 /// Whether an authenticated key may be used at all, now and from there. This holds wherever a key

@@ -45,7 +45,7 @@ async fn key(connection: &mut SqliteConnection, by: &Lookup) -> Result<Option<Ap
     };
     let row: Option<KeyRow> = sqlx::query_as(
         "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
-         require_scope, auth_methods, created_at, expires_at, changed \
+         require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
          FROM api_keys WHERE id = coalesce($1, (SELECT key FROM api_key_secrets WHERE digest = $2))",
     )
     .bind(id)

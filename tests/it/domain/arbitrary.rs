@@ -132,6 +132,7 @@ pub(super) fn details() -> impl Strategy<Value = KeyDetails> {
                 audiences,
                 token_lifetime,
                 require_scope,
+                live_tokens: None,
                 expires_at,
             }
         },
@@ -215,6 +216,7 @@ pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Ve
             kind: ProjectKind::Live,
             name: "project".to_owned(),
             algorithm: portcullis::domain::SigningAlgorithm::default(),
+            live_tokens: None,
             created_at: at,
             changed: Position::new(2),
         },

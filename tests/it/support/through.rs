@@ -10,8 +10,8 @@ use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
     AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration,
-    Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
+    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Recording, Records,
+    Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
     StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
 
@@ -169,7 +169,7 @@ impl Keys for Through {
 
 #[async_trait]
 impl IssuedTokens for Through {
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         self.store.record(tokens).await
     }
 
@@ -184,6 +184,10 @@ impl IssuedTokens for Through {
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         self.store.forget_issued(before, limit).await
+    }
+
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error> {
+        self.store.forget_counts(until).await
     }
 }
 
