@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod edit;
 pub mod feed;
 pub mod grant;
+pub mod includes;
 pub mod project;
 pub mod quota;
 pub mod reason;

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use crate::domain::audit::{AuditDraft, AuditRow};
 use crate::domain::edit::{KeyChange, ProjectChange};
 use crate::domain::feed::{FeedDraft, Published, Tag};
-use crate::domain::grant::MintRecord;
+use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use crate::domain::signing_key::{SigningKeyLife, SigningKeyTimes};
 use crate::domain::{
     ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, SecretDigest,
@@ -123,6 +123,12 @@ pub struct SealedKey {
 pub trait Records: Send + Sync {
     /// All that a mint's decision reads, and the feed counter, in one snapshot.
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error>;
+
+    /// The part of it that is the key's own, and the feed counter, in one snapshot.
+    async fn key_part(&self, by: &Lookup) -> Result<Snapshot<Option<KeyPart>>, Error>;
+
+    /// The part of it that all keys of a project share, in one snapshot.
+    async fn project_part(&self, project: &ProjectId) -> Result<Option<ProjectPart>, Error>;
 
     /// The feed counter: whether anything was published since a snapshot was read.
     async fn position(&self) -> Result<Position, Error>;

@@ -76,6 +76,11 @@ pub(super) fn project(raw: &str) -> Result<ProjectId, Error> {
     Place::of("projects", &raw).parse("id", raw)
 }
 
+/// The position of a project's last entry.
+pub(super) fn project_changed(project: &ProjectId, raw: i64) -> Result<Position, Error> {
+    Place::of("projects", project).position("changed", raw)
+}
+
 /// The token that an entry of the feed revokes.
 pub(super) fn revoked_token(raw: &str) -> Result<TokenId, Error> {
     Place::of("feed", &raw).parse("entry", raw)
