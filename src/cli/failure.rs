@@ -138,13 +138,15 @@ fn code_of_installation(error: &installation::Error) -> (&'static str, u8) {
     match error {
         E::None(_) => ("no_installation", 3),
         E::File(FileError::Io { .. } | FileError::LostDatabase { .. }) => ("data_dir", 3),
-        E::File(FileError::Locked(_)) => ("unavailable", 4),
+        E::File(FileError::Locked(_) | FileError::Rotating(_)) => ("unavailable", 4),
         E::File(FileError::Open(_) | FileError::NotAMasterKey(_)) | E::MasterKey(_) | E::NoMasterKey(_) => {
             ("master_key", 3)
         }
         E::Store { source, .. } => code_of_store(source),
         E::Signing(_) => ("damaged", 4),
         E::Backup => ("backup", 1),
+        E::NewMasterKeyMissing => ("usage", 2),
+        E::SameMasterKey => ("master_key", 1),
         E::Exists(_) => ("exists", 1),
         E::NotABackup(_) => ("no_backup", 1),
         E::Occupied(_) => ("occupied", 1),

@@ -13,6 +13,7 @@ mod failure;
 mod init;
 mod input;
 mod key;
+mod master_key;
 mod moment;
 mod nodes;
 mod output;
@@ -74,6 +75,9 @@ enum Command {
     /// The keys that sign tokens: list, rotate, retire, import, export.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
+    /// The key that everything else is sealed under: rotate it.
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
     /// The issuance log: which tokens a key minted.
     #[command(subcommand)]
     Token(token::Command),
@@ -132,6 +136,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Restore(args) = cli.command {
         return restore::run(&settings, args, output).await;
     }
+    if let Command::MasterKey(command) = cli.command {
+        return command.run(&settings, output).await;
+    }
     if let Command::Backup(args) = cli.command {
         return backup::run(&settings, args, output).await;
     }
@@ -154,6 +161,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         | Command::Init
         | Command::Demo(_)
         | Command::Backup(_)
+        | Command::MasterKey(_)
         | Command::Restore(_)
         | Command::Doctor
         | Command::Completions(_) => Ok(()),

@@ -58,6 +58,8 @@ pub struct Settings {
     pub log: Log,
     /// The master key, if the environment holds it; otherwise it is a file in `data_dir`.
     pub master_key: Option<MasterKeySetting>,
+    /// What a rotation puts in its place, if the environment holds one.
+    pub new_master_key: Option<MasterKeySetting>,
 }
 
 /// How the revocation list is kept current; `poll < max_age`.
@@ -152,7 +154,8 @@ impl Settings {
                 level: level.by(log_level)?,
                 level_is_set: level.origin != Origin::Default,
             },
-            master_key: MasterKeySetting::read(layers.environment)?,
+            master_key: MasterKeySetting::read(layers.environment, master_key::VARIABLE)?,
+            new_master_key: MasterKeySetting::read(layers.environment, master_key::NEW_VARIABLE)?,
         })
     }
 }

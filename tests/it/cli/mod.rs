@@ -10,6 +10,7 @@ mod home;
 mod init;
 mod keys;
 mod killed;
+mod master_key;
 mod nodes;
 mod projects;
 mod redact;
