@@ -6,6 +6,8 @@ mod canary;
 mod cli;
 mod docs;
 mod domain;
+mod foreign;
+mod fuzz;
 mod gate;
 mod http;
 mod issuance;

@@ -38,6 +38,7 @@ pub(crate) struct App {
 #[derive(Default)]
 pub(crate) struct Build {
     environment: Vec<(&'static str, String)>,
+    clock: Option<Arc<TestClock>>,
     issued: Option<Wrap<dyn IssuedTokens>>,
     store: Option<Wrap<dyn Store>>,
 }
@@ -46,6 +47,12 @@ impl Build {
     /// A setting, by the name of its environment variable.
     pub(crate) fn set(mut self, variable: &'static str, value: &str) -> Self {
         self.environment.push((variable, value.to_owned()));
+        self
+    }
+
+    /// Another time than usual.
+    pub(crate) fn clock(mut self, clock: Arc<TestClock>) -> Self {
+        self.clock = Some(clock);
         self
     }
 
@@ -64,9 +71,10 @@ impl Build {
         self
     }
 
-    pub(crate) async fn start(self) -> App {
+    pub(crate) async fn start(mut self) -> App {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let app = self.start_in(folder, TestClock::shared(), 1).await;
+        let clock = self.clock.take().unwrap_or_else(TestClock::shared);
+        let app = self.start_in(folder, clock, 1).await;
         app.follow().await;
         app
     }

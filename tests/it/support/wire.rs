@@ -22,10 +22,16 @@ pub(crate) struct Wire {
 impl App {
     /// Serves on a free port, with little patience.
     pub(crate) fn listen(&self) -> Wire {
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
-        let address = listener.address().unwrap();
         let short = Duration::from_millis(300);
-        let patience = Patience { head: short, request: short, grace: short };
+        self.listen_on(
+            Listener::bind(([127, 0, 0, 1], 0).into()).unwrap(),
+            Patience { head: short, request: short, grace: short },
+        )
+    }
+
+    /// Serves on a port that is bound already.
+    pub(crate) fn listen_on(&self, listener: Listener, patience: Patience) -> Wire {
+        let address = listener.address().unwrap();
         let writer = tokio::spawn(async {});
         let running = Running::start_with(listener, self.server.clone(), writer, patience).unwrap();
         Wire { address, running }
