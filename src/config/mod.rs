@@ -26,6 +26,7 @@ pub use self::{
     environment::Environment,
     error::{Error, Origin, Problem},
     flags::Flags,
+    issuer::server_url,
     master_key::MasterKeySetting,
     parse::duration,
     table::{SETTINGS, Setting},

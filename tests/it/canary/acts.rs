@@ -59,6 +59,7 @@ async fn whole_life(program: Program, master: Option<String>) {
     // Where it was asked to be, and only there.
     fs::remove_file(program.path("private.pem")).unwrap();
     program.json(&["backup", "copy.db"]);
+    be_a_client(&program, &caller);
     fail(&program, &caller.secret);
     server.stop();
     program.json(&["restore", "copy.db", "--replace"]);
@@ -86,6 +87,24 @@ async fn whole_life(program: Program, master: Option<String>) {
 /// Each request on a connection of its own: some of them end theirs.
 fn client() -> reqwest::Client {
     reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
+}
+
+/// The program's own client, with a good key and with a bad one.
+fn be_a_client(program: &Program, caller: &Caller<'_>) {
+    let mut client = program.beside();
+    client.set("PORTCULLIS_KEY_ID", &caller.id);
+    client.set("PORTCULLIS_KEY_SECRET", &caller.secret);
+    let request = ["token", "request", "--server", &caller.url];
+    let token = client.asked("a requested token", &request);
+    fs::write(program.path("token.txt"), &token).unwrap();
+    for more in [&["--json"][..], &["--server", &caller.url], &["--server", &caller.url, "--scope", "admin"]]
+    {
+        program.run(&[&["token", "inspect", "token.txt"], more].concat());
+    }
+    fs::remove_file(program.path("token.txt")).unwrap();
+    assert_eq!(client.run(&["token", "request", "--server", "http://127.0.0.1:1"]).0, 4);
+    client.set("PORTCULLIS_KEY_SECRET", &caller.secret[..caller.secret.len() - 1]);
+    assert_eq!(client.run(&request).0, 1);
 }
 
 fn rotated_kid(program: &Program) -> String {
