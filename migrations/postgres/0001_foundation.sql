@@ -104,7 +104,7 @@ CREATE TABLE feed_counter (
 CREATE TABLE feed (
     position     BIGINT NOT NULL CONSTRAINT feed_pkey PRIMARY KEY,
     tag          BYTEA  NOT NULL,
-    kind         TEXT   NOT NULL,
+    kind         TEXT COLLATE "C" NOT NULL,
     project      TEXT COLLATE "C",
     entry        TEXT   NOT NULL,
     published_at BIGINT NOT NULL,

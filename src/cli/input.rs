@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -24,4 +25,9 @@ fn all(from: impl Read) -> io::Result<Zeroizing<String>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long to be a key or token"));
     }
     Ok(text)
+}
+
+/// Whether others than its owner can read a file.
+pub(super) fn is_open_to_others(file: &Path) -> bool {
+    file != Path::new("-") && file.metadata().is_ok_and(|file| file.mode() & 0o077 != 0)
 }

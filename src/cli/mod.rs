@@ -13,6 +13,7 @@ mod failure;
 mod init;
 mod input;
 mod key;
+mod master_key;
 mod migrate;
 mod moment;
 mod nodes;
@@ -75,7 +76,10 @@ enum Command {
     /// The keys that sign tokens: list, rotate, retire, import, export.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
-    /// The issuance log: which tokens a key minted.
+    /// The key that everything else is sealed under: rotate it.
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
+    /// Tokens: list those that a key minted, request one, inspect one.
     #[command(subcommand)]
     Token(token::Command),
     /// The audit log: who did what.
@@ -121,7 +125,8 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Completions(args) = &cli.command {
         return completions::run(args, output);
     }
-    let settings = Settings::load(&cli.flags, &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let settings = Settings::load(&cli.flags, &environment)?;
     if let Command::Serve(args) = cli.command {
         telemetry::start(&settings.log);
         return serve::run(settings, args, output).await;
@@ -139,6 +144,12 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Restore(args) = cli.command {
         return restore::run(&settings, args, output).await;
     }
+    if let Command::Token(command) = cli.command {
+        return command.run(&settings, &environment, output).await;
+    }
+    if let Command::MasterKey(command) = cli.command {
+        return command.run(&settings, output).await;
+    }
     if let Command::Backup(args) = cli.command {
         return backup::run(&settings, args, output).await;
     }
@@ -153,7 +164,6 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Scope(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
-        Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         // Gone their own way already.
@@ -162,6 +172,8 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         | Command::Demo(_)
         | Command::Migrate(_)
         | Command::Backup(_)
+        | Command::MasterKey(_)
+        | Command::Token(_)
         | Command::Restore(_)
         | Command::Doctor
         | Command::Completions(_) => Ok(()),

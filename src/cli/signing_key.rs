@@ -30,8 +30,9 @@ pub(super) enum Command {
     },
     /// The emergency: a private key leaked. Revokes all that it signed, at once.
     Retire {
+        // A thumbprint may begin with a hyphen.
         /// The signing key.
-        #[arg(value_name = "KID")]
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
         kid: SigningKeyId,
         /// That every token it signed is to be refused from now on.
         #[arg(long, required = true)]
@@ -53,8 +54,9 @@ pub(super) enum Command {
     },
     /// Write out a private key as PEM (PKCS#8, not encrypted): whoever has it can sign tokens.
     Export {
+        // A thumbprint may begin with a hyphen.
         /// The signing key.
-        #[arg(value_name = "KID")]
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
         kid: SigningKeyId,
         /// The file to write, which must not exist; or - for the standard output, off a terminal.
         #[arg(value_name = "FILE")]

@@ -70,6 +70,14 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Refuses a place where there cannot be one.
+    pub(super) fn check_is_there(&self, settings: &Settings) -> Result<(), Error> {
+        match self {
+            Self::File(files) if !is_there(&files.database()) => Err(self.none(settings)),
+            _ => Ok(()),
+        }
+    }
+
     /// The steps that its tables have made, and those to come.
     async fn migrations(&self, settings: &Settings) -> Result<Vec<Migration>, Error> {
         match self {

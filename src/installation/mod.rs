@@ -7,6 +7,7 @@ mod database;
 pub mod doctor;
 mod files;
 mod founding;
+pub mod master;
 mod restore;
 
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ use crate::time::Clock;
 pub use backup::{BackedUp, write_private};
 use database::Place;
 pub use database::{migrate, migrations};
-pub use files::{FileError, Files, Lock};
+pub use files::{FileError, Files, Lock, read_master_key};
 pub use founding::AdminKey;
 pub use restore::{Returned, Wanted, restore, restore_in_place};
 
@@ -98,6 +99,14 @@ pub enum Error {
     /// There is no master key to found an installation with that other machines will share.
     #[error("there is no master key: with a database on a server none is made, for every node needs the same one; set PORTCULLIS_MASTER_KEY or write {}: 64 hex digits, for example the output of `openssl rand -hex 32`", .0.display())]
     NoMasterKeyYet(PathBuf),
+    /// The environment holds the master key, so a new one cannot be put in its place from here.
+    #[error(
+        "PORTCULLIS_MASTER_KEY holds the master key, so the new one must be given too: in PORTCULLIS_NEW_MASTER_KEY, or in a file named with --new-key-file"
+    )]
+    NewMasterKeyMissing,
+    /// The new master key is the one in force.
+    #[error("the new master key is the one that is in force; nothing was changed")]
+    SameMasterKey,
     /// A signing key could not be made.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -148,9 +157,9 @@ impl Installation {
         if founded.backup_mark.is_some() {
             return Err(Error::Backup);
         }
-        let master = files.master_key(settings.master_key.as_ref())?;
-        let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
-        let data_keys = DataKeys::open(&master, &store.data_keys().await.map_err(&at)?)?;
+        let set = settings.master_key.as_ref();
+        let data_keys =
+            master::settle(store.as_ref(), &place, &files, (set, surroundings.clock.now())).await?;
         let issuer = settle_issuer(founded.issuer, terms)?;
         if issuer.instead_of.is_some() {
             let audit = issuer.audit(&surroundings);

@@ -15,12 +15,12 @@ use tempfile::{Builder, TempDir};
 use super::backup::sync;
 use super::database::Place;
 use super::files::{FileError, Files, Lock, io_error};
-use super::{Error, Surroundings};
+use super::{Error, Surroundings, master};
 use crate::config::Settings;
 use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::signing_key::SigningKeyTimes;
 use crate::domain::{ApiKey, FeedDraft, Position, SigningAlgorithm, SigningKeyId, Tag, Target, Timestamp};
-use crate::signing::{DataKeys, SealingKey, generate};
+use crate::signing::{SealingKey, generate};
 use crate::store::{
     Error as StoreError, Restoration, Restored, SealedKey, SqliteStore, Store, StoredSigningKey,
 };
@@ -60,9 +60,7 @@ pub async fn restore(
 ) -> Result<Returned, Error> {
     let files = Files::in_folder(&settings.data_dir);
     let copy = Copy::read(&wanted.from).await?;
-    let master = files.master_key(settings.master_key.as_ref())?;
-    let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
-    let data_keys = DataKeys::open(&master, &copy.data_keys)?;
+    let data_keys = master::open(&copy.data_keys, &files, settings.master_key.as_ref())?.data_keys;
     let is_there = files.database().symlink_metadata().is_ok();
     if is_there && !wanted.replace {
         return Err(Error::Occupied(settings.data_dir.clone()));
@@ -94,9 +92,7 @@ pub async fn restore_in_place(
     let at = surroundings.clock.now();
     let decision = Decision { mark: None, at, counted: None, from: place.name(), actor, surroundings };
     let sealed = store.data_keys().await.map_err(decision.failed())?;
-    let master = files.master_key(settings.master_key.as_ref())?;
-    let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
-    let data_keys = DataKeys::open(&master, &sealed)?;
+    let data_keys = master::open(&sealed, &files, settings.master_key.as_ref())?.data_keys;
     let restored = decision.carry_out_on(store.as_ref(), &data_keys.signing).await?;
     store.close().await;
     Ok(Returned { mark: None, position: restored.position, blocked: restored.blocked, aside: None })

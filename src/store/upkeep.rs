@@ -81,3 +81,14 @@ pub struct Health {
     /// What the database's own clock says, if it has one.
     pub now: Option<Timestamp>,
 }
+
+/// A step of a database's tables from one release to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// Its number.
+    pub number: i64,
+    /// What it is about.
+    pub name: String,
+    /// Whether it was made.
+    pub applied: bool,
+}

@@ -13,6 +13,7 @@ mod feed;
 mod installation;
 mod issued;
 mod keys;
+mod live_tokens;
 mod migrate;
 mod partitions;
 mod projects;

@@ -11,8 +11,8 @@ use crate::store::error::Error;
 use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{NewProject, Projects};
 
-use super::PostgresStore;
 use super::publish::conclude;
+use super::{PostgresStore, live_tokens};
 
 #[async_trait]
 impl Projects for PostgresStore {
@@ -35,7 +35,7 @@ impl Projects for PostgresStore {
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.map_or("", ProjectId::as_str))
         .bind(i64::from(limit))
@@ -72,11 +72,12 @@ impl Projects for PostgresStore {
 }
 
 pub(super) async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
-    let row: Option<ProjectRow> =
-        sqlx::query_as("SELECT id, kind, name, algorithm, created_at, changed FROM projects WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_optional(connection)
-            .await?;
+    let row: Option<ProjectRow> = sqlx::query_as(
+        "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
     row.map(Project::try_from).transpose()
 }
 
@@ -110,12 +111,14 @@ pub(super) async fn audiences(
 /// Writes the row; its `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut PgConnection, project: &Project) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO projects (id, kind, name, algorithm, created_at, changed) VALUES ($1, $2, $3, $4, $5, 0)",
+        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, created_at, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0)",
     )
     .bind(project.id.as_str())
     .bind(project.kind.as_str())
     .bind(&project.name)
     .bind(project.algorithm.as_str())
+    .bind(live_tokens::stored(project.live_tokens))
     .bind(project.created_at.millis())
     .execute(connection)
     .await?;
@@ -165,6 +168,9 @@ async fn edit(
         ProjectEdit::AddAudience(audience) => add_audience(connection, project, audience, at).await,
         ProjectEdit::RemoveAudience(audience) => remove_audience(connection, project, audience).await,
         ProjectEdit::SetAlgorithm(algorithm) => set_algorithm(connection, project, *algorithm).await,
+        ProjectEdit::SetLiveTokens(limit) => {
+            live_tokens::limit_project(connection, project, *limit, at).await
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use crate::domain::{FeedDraft, Position, ProjectId, Timestamp};
 use crate::store::error::Error;
 use crate::store::rows;
 
+use super::live_tokens;
+
 /// Who listens here is told that there is something new, with the commit and not before.
 pub(super) const CHANNEL: &str = "portcullis_feed";
 
-/// Writes what was done to the audit log and to the feed; tells where in the feed it stands.
+/// Frees the places of tokens that die of it, and writes what was done to the audit log and to the
+/// feed; tells where in the feed it stands.
 ///
 /// It comes after the rows that the act is about: everybody locks rows by id, then the turn.
 pub(super) async fn conclude(
@@ -18,6 +21,7 @@ pub(super) async fn conclude(
     audit: &AuditDraft,
     feed: &FeedDraft,
 ) -> Result<Position, Error> {
+    live_tokens::free(connection, &feed.entry, audit.at).await?;
     append_audit(connection, audit).await?;
     publish(connection, feed, audit.at).await
 }

@@ -9,7 +9,7 @@ use crate::store::rows::{self, KeyRow};
 use crate::store::{Backup, Health, Restoration, Restored, Upkeep};
 
 use super::publish::{append_audit, publish, take_turn};
-use super::{PostgresStore, signing_keys};
+use super::{PostgresStore, live_tokens, signing_keys};
 
 /// `fsync`, `full_page_writes`, `synchronous_commit` and `synchronous_standby_names`.
 type Durability = (String, String, String, String);
@@ -101,7 +101,7 @@ async fn block_active_keys(connection: &mut PgConnection) -> Result<Vec<ApiKey>,
     let rows: Vec<KeyRow> = sqlx::query_as(
         "WITH blocked AS (UPDATE api_keys SET state = 'blocked' WHERE state = 'active' RETURNING id) \
          SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
-         require_scope, auth_methods, created_at, expires_at, changed \
+         require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
          FROM api_keys WHERE id IN (SELECT id FROM blocked) ORDER BY project, id",
     )
     .fetch_all(connection)
@@ -145,6 +145,7 @@ async fn publish_restoration(
         .bind(rows::stored(restoration.at_least))
         .execute(&mut *connection)
         .await?;
+    live_tokens::free(connection, &restoration.all.entry, at).await?;
     let first = publish(connection, &restoration.all, at).await?;
     let mut position = first;
     for (_, entry) in &restoration.revoked {

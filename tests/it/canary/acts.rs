@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::household::Caller;
-use super::keys::learn;
+use super::keys::{learn, unhex};
 use super::program::Program;
 use crate::support::Finder;
 
@@ -31,7 +31,7 @@ async fn whole_life(program: Program, master: Option<String>) {
     let create = ["key", "create", "--project", &project, "--name", "k", "--permission", "orders:read"];
     let made = program.shown(&create);
     let text = |value: &serde_json::Value, name: &str| value[name].as_str().unwrap().to_owned();
-    let (url, id, http) = (server.url.clone(), text(&made, "key_id"), reqwest::Client::new());
+    let (url, id, http) = (server.url.clone(), text(&made, "key_id"), client());
     let mut caller = Caller { program: &program, http, url, id: id.clone(), secret: text(&made, "secret") };
 
     let tokens = caller.knocks().await;
@@ -59,19 +59,52 @@ async fn whole_life(program: Program, master: Option<String>) {
     // Where it was asked to be, and only there.
     fs::remove_file(program.path("private.pem")).unwrap();
     program.json(&["backup", "copy.db"]);
+    be_a_client(&program, &caller);
     fail(&program, &caller.secret);
     server.stop();
     program.json(&["restore", "copy.db", "--replace"]);
     look_around(&program, &id);
 
     let kept = || fs::read_to_string(program.path("portcullis-data/master.key")).unwrap();
-    let master = master.unwrap_or_else(kept);
-    let mut finder = Finder::default();
+    let (mut finder, next) = (Finder::default(), "7b20e6d94ca1583f".repeat(4));
+    let old = master.clone().unwrap_or_else(kept);
+    finder.key("the old master key", &unhex(&old));
+    finder.bytes("the old master key's digits", old.trim().as_bytes());
+    let mut beside = program.beside();
+    if master.is_some() {
+        beside.set("PORTCULLIS_NEW_MASTER_KEY", &next);
+    }
+    assert_eq!(beside.run(&["master-key", "rotate"]).0, 0);
+    assert_eq!(beside.run(&["project", "list"]).0, if master.is_some() { 3 } else { 0 });
+    let master = master.map_or_else(kept, |_| next);
     learn(&mut finder, &program.path("portcullis-data/portcullis.db"), &master).await;
     let heard = program.heard();
     assert!(heard.contains("stopped") && heard.contains("prj_"), "nobody listened: {heard}");
     let leaks = program.leaks(finder);
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+}
+
+/// Each request on a connection of its own: some of them end theirs.
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap()
+}
+
+/// The program's own client, with a good key and with a bad one.
+fn be_a_client(program: &Program, caller: &Caller<'_>) {
+    let mut client = program.beside();
+    client.set("PORTCULLIS_KEY_ID", &caller.id);
+    client.set("PORTCULLIS_KEY_SECRET", &caller.secret);
+    let request = ["token", "request", "--server", &caller.url];
+    let token = client.asked("a requested token", &request);
+    fs::write(program.path("token.txt"), &token).unwrap();
+    for more in [&["--json"][..], &["--server", &caller.url], &["--server", &caller.url, "--scope", "admin"]]
+    {
+        program.run(&[&["token", "inspect", "token.txt"], more].concat());
+    }
+    fs::remove_file(program.path("token.txt")).unwrap();
+    assert_eq!(client.run(&["token", "request", "--server", "http://127.0.0.1:1"]).0, 4);
+    client.set("PORTCULLIS_KEY_SECRET", &caller.secret[..caller.secret.len() - 1]);
+    assert_eq!(client.run(&request).0, 1);
 }
 
 fn rotated_kid(program: &Program) -> String {

@@ -157,6 +157,14 @@ impl Beside<'_> {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         self.program.keep(command)
     }
+
+    /// What a command is asked to show, once and alone, on stdout.
+    pub(super) fn asked(&self, name: &str, arguments: &[&str]) -> String {
+        let (status, said) = self.run(arguments);
+        assert_eq!(status, 0, "{arguments:?}");
+        fs::write(self.program.path(&format!("said/{:03}.stdout", self.program.runs.get())), "").unwrap();
+        self.program.is_secret(name, said.trim())
+    }
 }
 
 impl Served {

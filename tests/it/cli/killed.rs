@@ -27,7 +27,7 @@ impl Home {
     }
 
     /// Runs a command and kills it at this sign; whether it was in time.
-    fn killed_at(&self, arguments: &[&str], sign: impl Fn() -> bool) -> bool {
+    pub(super) fn killed_at(&self, arguments: &[&str], sign: impl Fn() -> bool) -> bool {
         let mut command = self.command(arguments);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while !sign() && child.try_wait().unwrap().is_none() {
@@ -38,7 +38,7 @@ impl Home {
     }
 
     /// The files of a folder whose names begin like this.
-    fn beginning(&self, folder: &str, begin: &str) -> Vec<std::path::PathBuf> {
+    pub(super) fn beginning(&self, folder: &str, begin: &str) -> Vec<std::path::PathBuf> {
         let entries = fs::read_dir(self.path(folder)).unwrap().map(|entry| entry.unwrap());
         let like = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(begin));
         like.map(|entry| entry.path()).collect()

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod clients;
 mod completions;
 mod database;
 mod doctor;
@@ -10,6 +11,7 @@ mod home;
 mod init;
 mod keys;
 mod killed;
+mod master_key;
 mod nodes;
 mod postgres;
 mod projects;

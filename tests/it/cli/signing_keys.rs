@@ -210,3 +210,21 @@ fn a_key_can_come_from_another_program() {
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert_eq!(home.signing_keys().len(), 2);
 }
+
+/// One thumbprint in 64 does, and the emergency may come with that one.
+#[test]
+fn a_signing_key_whose_name_begins_with_a_hyphen_is_a_signing_key() {
+    let home = Home::founded();
+    let kid = "-uoSdjITe_UpQn-uVnEvnLfzOfyXBS5aeRQQdIcfrBo";
+    for arguments in [
+        &["signing-key", "retire", kid, "--now"][..],
+        &["signing-key", "retire", "--now", kid],
+        &["signing-key", "retire", "--reason", "superseded", kid, "--now"],
+        &["signing-key", "export", kid, "out.pem"],
+    ] {
+        let (status, code, message) = home.failed(arguments);
+        assert_eq!((status, code.as_str()), (1, "not_found"), "{arguments:?}: {message}");
+    }
+    let (status, _, message) = home.failed(&["signing-key", "retire", "--now"]);
+    assert_eq!(status, 2, "{message}");
+}

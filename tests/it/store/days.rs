@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portcullis::domain::Timestamp;
-use portcullis::store::{IssuedToken, IssuedTokens as _, PostgresStore};
+use portcullis::store::{IssuedToken, IssuedTokens as _, PostgresStore, Recording};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
@@ -36,7 +36,7 @@ async fn a_day_of_the_issuance_log_is_dropped_whole_once_it_is_over() {
     let noon = Timestamp::from_secs(today + 43_200);
     let of_today = IssuedToken { jti: jti_of(noon), issued_at: noon, ..token(&record) };
     let astray = IssuedToken { jti: jti_of(later(86_400 * 999)), ..token(&record) };
-    assert_eq!(db.record(&[of_today, astray]).await.unwrap(), [true, true]);
+    assert_eq!(db.record(&[of_today, astray]).await.unwrap(), [Recording::Recorded; 2]);
     let rest = "SELECT count(*) FROM issued_tokens_rest";
     assert_eq!(sqlx::query_scalar::<_, i64>(rest).fetch_one(&mut main).await.unwrap(), 1);
     let before = days(&mut main).await;
@@ -67,6 +67,6 @@ async fn a_partition_that_cannot_be_dropped_at_once_waits_for_the_next_turn() {
     let far = later(86_400 * 9999);
     timeout(DEADLINE, db.forget_issued(far, 100)).await.unwrap().unwrap();
     assert_eq!(days(&mut stranger(db.postgres().1).await).await.len(), 4);
-    assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true]);
+    assert_eq!(db.record(&[token(&record)]).await.unwrap(), [Recording::Recorded]);
     held.rollback().await.unwrap();
 }

@@ -50,6 +50,7 @@ mod issuance;
 mod keys;
 mod postgres;
 mod projects;
+mod quotas;
 mod schema;
 mod secrets;
 mod signing_keys;

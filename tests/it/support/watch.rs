@@ -72,14 +72,19 @@ fn leaks(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Every file below a folder but the two that are meant to hold a secret.
+fn begins(path: &Path, name: &str) -> bool {
+    path.file_name().is_some_and(|ours| ours.to_string_lossy().starts_with(name))
+}
+
+/// Every file below a folder but those that are meant to hold a secret: the first administrator's,
+/// and the master key with its next and former ones.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if !["admin-key.json", "master.key"].iter().any(|meant| path.ends_with(meant)) {
+        } else if !["admin-key.json", "master.key"].iter().any(|meant| begins(&path, meant)) {
             found.push(path);
         }
     }
