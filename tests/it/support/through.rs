@@ -27,6 +27,8 @@ pub(crate) struct Through {
 pub(crate) struct Hand {
     /// Records that were read wait here on their way to whoever asked.
     pub(crate) records: Arc<Latch>,
+    /// Revocations of tokens that are committed wait here on their way to whoever asked.
+    pub(crate) revocations: Arc<Latch>,
     /// The feed cannot be read from its beginning.
     pub(crate) no_beginning: AtomicBool,
     /// The feed cannot be read at all.
@@ -41,8 +43,8 @@ impl Hand {
     pub(crate) fn new() -> Arc<Self> {
         let off = || AtomicBool::new(false);
         let (no_beginning, no_feed, no_uses) = (off(), off(), off());
-        let (records, uses_written) = (Latch::open(), AtomicUsize::new(0));
-        Arc::new(Self { records, no_beginning, no_feed, no_uses, uses_written })
+        let (records, revocations, uses_written) = (Latch::open(), Latch::open(), AtomicUsize::new(0));
+        Arc::new(Self { records, revocations, no_beginning, no_feed, no_uses, uses_written })
     }
 
     pub(crate) fn wrap(self: &Arc<Self>) -> impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + use<> {
@@ -85,7 +87,9 @@ impl FeedLog for Through {
     }
 
     async fn revoke_token(&self, revocation: &TokenRevocation) -> Result<Position, Error> {
-        self.store.revoke_token(revocation).await
+        let revoked = self.store.revoke_token(revocation).await;
+        self.hand.revocations.pass().await;
+        revoked
     }
 
     async fn forget(&self, now: Timestamp, until: Position, limit: u32) -> Result<u64, Error> {
