@@ -3,9 +3,13 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing::Level;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::{
-    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt as _, registry::LookupSpan,
+    Layer, Registry,
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
 
@@ -13,21 +17,29 @@ use crate::config::{Log, LogFormat};
 
 /// Starts logging for the whole process. A second call changes nothing.
 pub fn start(log: &Log) {
-    let terminal = io::stderr().is_terminal();
-    let lines = lines(log.format, terminal).with_filter(levels(log.level));
     // Already started: the first one stays, as tests that share a process expect.
-    let _ = Registry::default().with(lines).try_init();
+    let _ = subscriber(log, io::stderr().is_terminal(), io::stderr).try_init();
 }
 
-fn lines<S>(format: LogFormat, terminal: bool) -> Box<dyn Layer<S> + Send + Sync>
+/// What writes the lines; `terminal` says whether people read them there.
+#[must_use]
+pub fn subscriber<W>(log: &Log, terminal: bool, writer: W) -> impl Subscriber + Send + Sync
 where
-    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_writer(io::stderr);
+    Registry::default().with(lines(log.format, terminal, writer).with_filter(levels(log.level)))
+}
+
+fn lines<S, W>(format: LogFormat, terminal: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
     match format {
         LogFormat::Auto | LogFormat::Pretty if terminal => lines.compact().boxed(),
         LogFormat::Pretty => lines.compact().with_ansi(false).boxed(),
-        LogFormat::Auto | LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Auto | LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     }
 }
 

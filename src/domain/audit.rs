@@ -52,6 +52,8 @@ pub enum Act {
     RemoveAudience,
     /// A project chose how its tokens are signed.
     SetAlgorithm,
+    /// A project's limit of live tokens was set or lifted.
+    SetLiveTokens,
     /// An API key was made.
     CreateKey,
     /// An API key was edited.
@@ -99,6 +101,7 @@ impl Act {
             Self::AddAudience => "audience.add",
             Self::RemoveAudience => "audience.remove",
             Self::SetAlgorithm => "project.set_algorithm",
+            Self::SetLiveTokens => "project.set_live_tokens",
             Self::CreateKey => "key.create",
             Self::EditKey => "key.edit",
             Self::BlockKey => "key.block",

@@ -1,23 +1,30 @@
 //! The public listener: the routes, the layers around them in order, and how it starts and stops.
 
+mod connection;
 mod health;
+mod limits;
+mod renewal;
 mod serve;
+mod strict;
+mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::oauth;
 use crate::web::Server;
 
+pub use renewal::look as look_at_certificate;
 pub use serve::{Listener, Running};
 
 /// How long clients may take.
@@ -53,17 +60,20 @@ fn router_for(server: Arc<Server>, patience: Patience) -> Router {
             let why = "this endpoint does not take this method";
             plain(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", why)
         })
-        .with_state(server)
+        .with_state(server.clone())
         // From the inside out: a panic of one request is that request's 500; slow senders are let
-        // go; nothing that we answer is anything but what it says it is.
+        // go; it is clear who is meant; nothing that we answer is anything but what it says it is;
+        // every request has an id and is told of.
         .layer(CatchPanicLayer::custom(|_| {
             plain(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed")
         }))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, patience.request))
+        .layer(from_fn(move |request: Request, next: Next| strict::in_time(patience.request, request, next)))
+        .layer(from_fn(strict::one_host))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
+        .layer(from_fn_with_state(server, tell::tell))
 }
 
 fn plain(status: StatusCode, error: &str, why: &str) -> Response {

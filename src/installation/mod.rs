@@ -202,7 +202,7 @@ impl std::fmt::Debug for Installation {
 #[must_use]
 pub fn derive_issuer(settings: &Settings, bound: SocketAddr) -> Option<String> {
     let is_known = bound.ip().is_loopback() && bound.port() != 0;
-    settings.issuer.clone().or_else(|| is_known.then(|| format!("http://{bound}")))
+    settings.issuer.clone().or_else(|| is_known.then(|| settings.listener_url(bound)))
 }
 
 struct Settled {

@@ -277,6 +277,7 @@ fn described(details: &KeyDetails) -> Value {
         "audiences": details.audiences,
         "token_lifetime": details.token_lifetime.map(crate::domain::Lifetime::secs),
         "require_scope": details.require_scope,
+        "live_tokens": details.live_tokens,
         "expires_at": details.expires_at.map(crate::domain::Timestamp::secs),
     })
 }

@@ -3,9 +3,11 @@
 mod address;
 mod bearer;
 pub mod form;
+mod request_id;
 mod server;
 
 pub use address::ClientAddress;
 pub use bearer::{Bearer, NoBearer};
 pub use form::{Form, FormError};
+pub use request_id::RequestId;
 pub use server::{Error as BuildError, Parts, Server};

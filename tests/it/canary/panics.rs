@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use portcullis::domain::KeyId;
 use portcullis::domain::Timestamp;
-use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Store};
+use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Recording, Store};
 
 use crate::support::{Build, Finder};
 
@@ -13,7 +13,7 @@ struct Panics(Arc<dyn Store>);
 
 #[async_trait]
 impl IssuedTokens for Panics {
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         panic!("the log has failed over {tokens:?}")
     }
 
@@ -28,6 +28,10 @@ impl IssuedTokens for Panics {
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         self.0.forget_issued(before, limit).await
+    }
+
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error> {
+        self.0.forget_counts(until).await
     }
 }
 

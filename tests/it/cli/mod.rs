@@ -18,6 +18,7 @@ mod redact;
 mod secrets;
 mod signing_keys;
 mod terminal;
+mod tls;
 mod tokens;
 
 use home::{Home, Ran};

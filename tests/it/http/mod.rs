@@ -1,4 +1,6 @@
 //! The listener, as strangers reach it.
 
 mod bytes;
+mod telling;
+mod tls;
 mod wire;

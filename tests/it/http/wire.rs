@@ -3,7 +3,7 @@
 
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{App, Wire};
+use crate::support::{App, DEADLINE, Wire};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
@@ -188,4 +188,76 @@ async fn idle_connections_keep_nobody_out() {
     }
     wire.stop().await;
     assert_refused("held", &Wire::closed(held).await);
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_1_has_exactly_one_host() {
+    let app = App::start().await;
+    let wire = app.listen();
+    for (head, status) in [
+        ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+        ("GET http://x/healthz HTTP/1.1\r\n\r\n", 400),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+        ("GET /nowhere HTTP/1.1\r\n\r\n", 400),
+        ("GET /healthz HTTP/1.0\r\n\r\n", 200),
+    ] {
+        // The connection is closed, or `exchange` would fail.
+        let answer = wire.exchange(head.as_bytes()).await;
+        assert_eq!(answer.get(9..12), Some(&*status.to_string()), "{head}: {answer}");
+        assert!(status == 200 || answer.contains(r#""error":"invalid_request""#), "{answer}");
+        assert!(answer.contains("\r\nx-request-id: "), "{answer}");
+    }
+    wire.stop().await;
+}
+
+/// RFC 9112 §6.3: the chunks count, and whatever comes behind them is nobody's request.
+#[tokio::test]
+async fn a_length_beside_chunks_hides_no_second_request() {
+    let app = App::start().await;
+    let wire = app.listen();
+    for lengths in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+    ] {
+        let head = head("POST /oauth/token", &format!("{FORM}{lengths}"));
+        let hidden = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        let answer = wire.exchange(&[&head[..], hidden].concat()).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+    for odd in ["Transfer-Encoding: gzip\r\n", "Transfer-Encoding: chunked, identity\r\n"] {
+        let head = head("POST /oauth/token", &format!("{FORM}{odd}"));
+        let answer = wire.exchange(&[&head[..], b"0\r\n\r\n"].concat()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{odd}: {answer}");
+    }
+    wire.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_told_so() {
+    let app = App::start().await;
+    let wire = app.listen();
+    let unfinished = head("POST /oauth/token", &format!("{FORM}Content-Length: 100\r\n"));
+    let answer = wire.exchange(&unfinished).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(
+        answer.ends_with(r#"{"error":"invalid_request","error_description":"the request took too long"}"#)
+    );
+    wire.stop().await;
+}
+
+/// It asks and asks and never reads an answer; once nothing more fits into its connection, it is
+/// let go.
+#[tokio::test]
+async fn whoever_does_not_read_is_let_go() {
+    let app = App::start().await;
+    let wire = app.listen();
+    let mut client = wire.connect().await;
+    let requests = head("GET /.well-known/jwks.json", "").repeat(1000);
+    let asking = async { while client.write_all(&requests).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, asking).await.expect("the server keeps a client that does not read");
+    wire.assert_alive().await;
+    wire.stop().await;
 }

@@ -10,6 +10,7 @@ mod request;
 mod serving;
 mod tenant;
 mod through;
+mod tls;
 mod watch;
 mod wire;
 
@@ -22,5 +23,6 @@ pub(crate) use request::{Answer, Send, escape, part};
 pub(crate) use serving::{PROGRAM, Serving};
 pub(crate) use tenant::{Key, Tenant};
 pub(crate) use through::Hand;
+pub(crate) use tls::{Authority, Secure};
 pub(crate) use watch::{Watch, files, is_secret};
-pub(crate) use wire::Wire;
+pub(crate) use wire::{DEADLINE, Wire};

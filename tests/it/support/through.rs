@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use portcullis::domain::audit::AuditDraft;
 use portcullis::domain::edit::{KeyChange, ProjectChange};
-use portcullis::domain::grant::MintRecord;
+use portcullis::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
     AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Resealing,
-    Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
-    StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
+    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Recording, Records,
+    Resealing, Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange,
+    Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
 
 use super::Latch;
@@ -29,6 +29,12 @@ pub(crate) struct Hand {
     pub(crate) records: Arc<Latch>,
     /// Revocations of tokens that are committed wait here on their way to whoever asked.
     pub(crate) revocations: Arc<Latch>,
+    /// How often all of a record was read at once.
+    pub(crate) whole_read: AtomicUsize,
+    /// How often a project's part was read by itself.
+    pub(crate) parts_read: AtomicUsize,
+    /// It cannot be read.
+    pub(crate) no_parts: AtomicBool,
     /// The feed cannot be read from its beginning.
     pub(crate) no_beginning: AtomicBool,
     /// The feed cannot be read at all.
@@ -42,9 +48,18 @@ pub(crate) struct Hand {
 impl Hand {
     pub(crate) fn new() -> Arc<Self> {
         let off = || AtomicBool::new(false);
-        let (no_beginning, no_feed, no_uses) = (off(), off(), off());
-        let (records, revocations, uses_written) = (Latch::open(), Latch::open(), AtomicUsize::new(0));
-        Arc::new(Self { records, revocations, no_beginning, no_feed, no_uses, uses_written })
+        let none = || AtomicUsize::new(0);
+        Arc::new(Self {
+            records: Latch::open(),
+            revocations: Latch::open(),
+            whole_read: none(),
+            parts_read: none(),
+            no_parts: off(),
+            no_beginning: off(),
+            no_feed: off(),
+            no_uses: off(),
+            uses_written: none(),
+        })
     }
 
     pub(crate) fn wrap(self: &Arc<Self>) -> impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + use<> {
@@ -57,8 +72,23 @@ impl Hand {
 impl Records for Through {
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error> {
         let read = self.store.mint_record(by).await;
+        self.hand.whole_read.fetch_add(1, Ordering::SeqCst);
         self.hand.records.pass().await;
         read
+    }
+
+    async fn key_part(&self, by: &Lookup) -> Result<Snapshot<Option<KeyPart>>, Error> {
+        let read = self.store.key_part(by).await;
+        self.hand.records.pass().await;
+        read
+    }
+
+    async fn project_part(&self, project: &ProjectId) -> Result<Option<ProjectPart>, Error> {
+        self.hand.parts_read.fetch_add(1, Ordering::SeqCst);
+        if self.hand.no_parts.load(Ordering::SeqCst) {
+            return Err(Unavailable::Slow.into());
+        }
+        self.store.project_part(project).await
     }
 
     async fn position(&self) -> Result<Position, Error> {
@@ -177,7 +207,7 @@ impl Keys for Through {
 
 #[async_trait]
 impl IssuedTokens for Through {
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         self.store.record(tokens).await
     }
 
@@ -192,6 +222,10 @@ impl IssuedTokens for Through {
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         self.store.forget_issued(before, limit).await
+    }
+
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error> {
+        self.store.forget_counts(until).await
     }
 }
 

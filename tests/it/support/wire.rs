@@ -11,22 +11,18 @@ use tokio::time::timeout;
 use super::App;
 
 /// Longer than anything here takes, and short enough to be noticed.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A server on a socket.
 pub(crate) struct Wire {
-    address: SocketAddr,
-    running: Running,
+    pub(super) address: SocketAddr,
+    pub(super) running: Running,
 }
 
 impl App {
     /// Serves on a free port, with little patience.
     pub(crate) fn listen(&self) -> Wire {
-        let short = Duration::from_millis(300);
-        self.listen_on(
-            Listener::bind(([127, 0, 0, 1], 0).into()).unwrap(),
-            Patience { head: short, request: short, grace: short },
-        )
+        self.listen_on(Listener::bind(([127, 0, 0, 1], 0).into()).unwrap(), Wire::hasty())
     }
 
     /// Serves on a port that is bound already.
@@ -39,6 +35,16 @@ impl App {
 }
 
 impl Wire {
+    /// Little patience.
+    pub(crate) fn hasty() -> Patience {
+        let short = Duration::from_millis(300);
+        Patience { head: short, request: short, grace: short }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }

@@ -1,0 +1,70 @@
+//! What is told of a request: its id, to whoever asks and in every line that is logged meanwhile,
+//! and in the end what became of it. Never its path, query, headers or body: those carry secrets.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::{Instrument as _, Span, field};
+
+use crate::web::{ClientAddress, RequestId, Server};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives a request its id, and tells what became of it.
+pub(super) async fn tell(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers(), request.extensions(), &server);
+    let (span, began) = (span(&id, &request, &server), server.clock.monotonic());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let took = server.clock.monotonic().saturating_sub(began);
+    span.in_scope(|| ended(response.status(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
+    let id = HeaderValue::from_str(id.as_str()).expect("an id is of letters, digits, `.`, `_` and `-`");
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
+}
+
+/// At the highest level, so that it is in every line, however little is logged.
+fn span(id: &RequestId, request: &Request, server: &Server) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let ClientAddress(address) = ClientAddress::of(request.headers(), request.extensions(), server);
+    tracing::error_span!(
+        "request",
+        request.id = id.as_str(),
+        http.method = method(request.method()),
+        http.route = route.unwrap_or("none"),
+        client.network = ClientAddress(address).network().map(field::display),
+    )
+}
+
+/// Strangers may call a method what they like, also by a secret.
+fn method(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
+}
+
+/// Whose fault it was decides how loud; the fault itself was told where it happened.
+fn ended(status: StatusCode, duration_ms: u64) {
+    let status_code = status.as_u16();
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => {
+            tracing::warn!(http.status = status_code, duration_ms, "a request could not be answered now");
+        }
+        _ if status.is_server_error() => {
+            tracing::error!(http.status = status_code, duration_ms, "a request failed, and it is our fault");
+        }
+        _ if status.is_client_error() => {
+            tracing::debug!(http.status = status_code, duration_ms, "a request was refused");
+        }
+        _ => tracing::debug!(http.status = status_code, duration_ms, "a request was answered"),
+    }
+}

@@ -1,0 +1,44 @@
+//! What a request is called, by us, by our proxies and in the logs of both.
+
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use axum::http::{Extensions, HeaderMap};
+
+use super::Server;
+use crate::domain::base62;
+
+const HEADER: &str = "x-request-id";
+/// Longer ones are made for other purposes.
+const LONGEST: usize = 64;
+
+/// A request's name: 1 to 64 letters, digits, `.`, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(Box<str>);
+
+impl RequestId {
+    /// The one that a trusted proxy gave it, or one of our own.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, extensions: &Extensions, server: &Server) -> Self {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+        let trusted = &server.client_address.trusted_proxies;
+        let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)));
+        let given = is_trusted.then(|| Self::given(headers)).flatten();
+        given.unwrap_or_else(|| Self(base62::encode::<16>(&server.entropy.bytes::<12>()).into()))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn given(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(HEADER).iter();
+        let (line, more) = (lines.next()?, lines.next());
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let text = line.to_str().ok()?;
+        let is_id = (1..=LONGEST).contains(&text.len()) && text.bytes().all(is_safe);
+        (is_id && more.is_none()).then(|| Self(text.into()))
+    }
+}
