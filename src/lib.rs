@@ -11,6 +11,7 @@
 //! | [`domain`] | the rules: exchange, edits, secrets, catalogue, audit; plain functions |
 //! | [`time`], [`entropy`] | the only clock, the only randomness; both injected |
 //! | [`config`] | settings: flag, environment, file, default; the only reader of the environment |
+//! | [`tls`] | the certificate of the listener: read, checked, looked at again |
 //! | [`store`] | what is asked of a database, and SQLite's answers |
 //! | [`signing`] | signing keys: sealed at rest, parsed in memory, published |
 //! | [`revocation`] | this node's copy of the feed, kept current; how old it is |
@@ -41,4 +42,5 @@ pub mod signing;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+pub mod tls;
 pub mod web;

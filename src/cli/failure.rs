@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config;
@@ -20,6 +21,14 @@ pub(super) enum Failure {
     /// The arguments do not fit together.
     #[error("{0}")]
     Usage(String),
+    /// What is to be read cannot be.
+    #[error("{}: {source}", path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] config::Error),
@@ -73,6 +82,7 @@ impl Failure {
     pub(super) fn code(&self) -> (&'static str, u8) {
         match self {
             Self::Usage(_) => ("usage", 2),
+            Self::Input { .. } => ("input", 1),
             Self::Settings(_) => ("settings", 3),
             Self::Installation(error) => code_of_installation(error),
             Self::Act(acts::Error::Store(error)) => code_of_store(error),
@@ -104,6 +114,9 @@ impl Failure {
             }
             store::Error::Missing("audience") => {
                 "`portcullis audience list --project ID` names those that are there"
+            }
+            store::Error::Missing("signing key") => {
+                "`portcullis signing-key list` names those that are there"
             }
             store::Error::Missing("secret") => "`portcullis key secret list ID` names those that are there",
             store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",

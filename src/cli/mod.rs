@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod init;
+mod input;
 mod key;
 mod moment;
 mod nodes;
@@ -70,7 +71,7 @@ enum Command {
     /// API keys: create, show, edit, block, delete.
     #[command(subcommand)]
     Key(key::Command),
-    /// The keys that sign tokens: list, rotate, retire.
+    /// The keys that sign tokens: list, rotate, retire, import, export.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
     /// The issuance log: which tokens a key minted.

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,8 +11,10 @@ use super::failure::Failure;
 use super::output::Output;
 use super::session::surroundings;
 use crate::config::Settings;
-use crate::http::{Listener, Running};
+use crate::http::{Listener, Running, look_at_certificate};
 use crate::installation::{self, AdminKey, Installation, Lock, Terms, derive_issuer};
+use crate::time::Clock;
+use crate::tls::Certificate;
 use crate::web::{Parts, Server};
 
 /// What only this command takes.
@@ -24,12 +27,17 @@ pub(super) struct Args {
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Result<(), Failure> {
+    let surroundings = surroundings();
+    let certificate = certificate(&settings, surroundings.clock.as_ref())?;
     let _lock = Lock::take(&settings.data_dir).map_err(installation::Error::from)?;
     let address = settings.listen_public;
     let cannot_listen = |source| Failure::Listen { address, source };
-    let listener = Listener::bind(address).map_err(cannot_listen)?;
+    let mut listener = Listener::bind(address).map_err(cannot_listen)?;
+    if let Some(certificate) = &certificate {
+        listener = listener.with_tls(certificate.clone());
+    }
     let bound = listener.address().map_err(cannot_listen)?;
-    let surroundings = surroundings();
+    let url = settings.listener_url(bound);
     let installation =
         Installation::open(&settings, &terms(&settings, &args, bound), surroundings.clone()).await?;
     let (issuer, admin_key) = (installation.issuer.clone(), installation.admin_key);
@@ -50,12 +58,22 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
     server.sync.step().await?;
     let running = Running::start(listener, server, writer).map_err(Failure::System)?;
     let mut stopping = Stopping::new().map_err(Failure::System)?;
-    announce(output, bound, &issuer, admin_key.as_ref())?;
-    stopping.wait().await;
+    announce(output, &url, &issuer, admin_key.as_ref())?;
+    stopping.wait(certificate).await;
     tracing::info!("stopping");
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the listener proves itself with, if it is to; what is odd about it is only said.
+fn certificate(settings: &Settings, clock: &dyn Clock) -> Result<Option<Arc<Certificate>>, Failure> {
+    let Some(files) = settings.tls.clone() else { return Ok(None) };
+    let certificate = Certificate::open(files)?;
+    for concern in certificate.looks()?.concerns(clock.now()) {
+        tracing::warn!(fix = concern.fix, "{}", concern.what);
+    }
+    Ok(Some(Arc::new(certificate)))
 }
 
 /// With a free port of the system's choice the address says nothing about the issuer of an
@@ -70,13 +88,7 @@ fn terms(settings: &Settings, args: &Args, bound: SocketAddr) -> Terms {
 }
 
 /// One line when ready: for people on a terminal, otherwise for programs.
-fn announce(
-    output: Output,
-    bound: SocketAddr,
-    issuer: &str,
-    admin_key: Option<&AdminKey>,
-) -> Result<(), Failure> {
-    let url = format!("http://{bound}");
+fn announce(output: Output, url: &str, issuer: &str, admin_key: Option<&AdminKey>) -> Result<(), Failure> {
     let terminal = io::stdout().is_terminal();
     if let Some(admin) = admin_key {
         let (id, path) = (&admin.key.id, admin.path.display());
@@ -100,6 +112,8 @@ fn announce(
 struct Stopping {
     terminate: Signal,
     interrupt: Signal,
+    /// Not an end: look at the certificate now.
+    hang_up: Signal,
     /// Caught, and not waited for: a file that may not grow is an error of the write, not the end.
     _file_size: Signal,
 }
@@ -109,14 +123,22 @@ impl Stopping {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
             _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    async fn wait(&mut self, certificate: Option<Arc<Certificate>>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    if let Some(certificate) = certificate.clone() {
+                        look_at_certificate(certificate).await;
+                    }
+                }
+            }
         }
     }
 }

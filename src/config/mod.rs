@@ -14,6 +14,7 @@ mod parse;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -29,6 +30,7 @@ pub use self::{
     master_key::MasterKeySetting,
     parse::duration,
     table::{SETTINGS, Setting},
+    tls::{Tls, TlsFile},
 };
 use self::{file::File, layers::Layers};
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// Where the public listener binds; port 0 takes a free one.
     pub listen_public: SocketAddr,
+    /// What the listener proves itself with; none = plain HTTP.
+    pub tls: Option<Tls>,
     /// How the revocation list is kept current.
     pub revocation: Revocation,
     /// Whose word counts for a caller's address.
@@ -130,12 +134,20 @@ impl Settings {
         Self::of(&layers)
     }
 
+    /// The URL of the public listener, bound there.
+    #[must_use]
+    pub fn listener_url(&self, bound: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{bound}")
+    }
+
     fn of(layers: &Layers<'_>) -> Result<Self, Error> {
         let level = layers.find("log.level")?;
         Ok(Self {
             data_dir: layers.read("data_dir", parse::folder)?,
             issuer: layers.read("issuer", issuer::issuer)?,
             listen_public: layers.read("listen.public", parse::listener)?,
+            tls: tls::tls(layers)?,
             revocation: revocation(layers)?,
             client_address: ClientAddress {
                 trusted_proxies: layers.read("client_address.trusted_proxies", parse::networks)?,

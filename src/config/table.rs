@@ -45,6 +45,22 @@ pub const SETTINGS: &[Setting] = &[
         list: false,
     },
     Setting {
+        name: "tls.cert",
+        flag: "tls-cert",
+        env: "PORTCULLIS_TLS_CERT",
+        default: "",
+        help: "PEM file of the certificate and its chain; with tls.key the listener speaks TLS, when unset plain HTTP",
+        list: false,
+    },
+    Setting {
+        name: "tls.key",
+        flag: "tls-key",
+        env: "PORTCULLIS_TLS_KEY",
+        default: "",
+        help: "PEM file of the certificate's private key",
+        list: false,
+    },
+    Setting {
         name: "revocation.poll",
         flag: "revocation-poll",
         env: "PORTCULLIS_REVOCATION_POLL",

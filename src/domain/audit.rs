@@ -78,6 +78,12 @@ pub enum Act {
     RotateSigningKey,
     /// A signing key was retired at once, with all that it signed.
     RetireSigningKey,
+    /// A private signing key was brought in from elsewhere.
+    ImportSigningKey,
+    /// A private signing key was written out.
+    ExportSigningKey,
+    /// The data keys were sealed under another master key.
+    RotateMasterKey,
 }
 
 impl Act {
@@ -108,6 +114,9 @@ impl Act {
             Self::RevokeToken => "token.revoke",
             Self::RotateSigningKey => "signing_key.rotate",
             Self::RetireSigningKey => "signing_key.retire",
+            Self::ImportSigningKey => "signing_key.import",
+            Self::ExportSigningKey => "signing_key.export",
+            Self::RotateMasterKey => "master_key.rotate",
         }
     }
 }

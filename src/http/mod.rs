@@ -1,6 +1,9 @@
 //! The public listener: the routes, the layers around them in order, and how it starts and stops.
 
+mod connection;
 mod health;
+mod limits;
+mod renewal;
 mod serve;
 
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::oauth;
 use crate::web::Server;
 
+pub use renewal::look as look_at_certificate;
 pub use serve::{Listener, Running};
 
 /// How long clients may take.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 
-use super::{Patience, router_for};
+use super::{Patience, limits, renewal, router_for};
 use crate::keys::Uses;
 use crate::store::Error as StoreError;
+use crate::tls::Certificate;
 use crate::web::Server;
 
 /// How often the database is looked at for changes.
@@ -21,12 +21,13 @@ const LOOK: Duration = Duration::from_millis(200);
 const ROTATION: Duration = Duration::from_mins(1);
 /// How often it is looked whether there is anything to write down or to clear.
 const TENDING: Duration = Duration::from_secs(5);
-/// The longest head of a request, in bytes.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// A bound socket that nobody is served on yet.
 #[derive(Debug)]
-pub struct Listener(TcpListener);
+pub struct Listener {
+    socket: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+}
 
 impl Listener {
     /// Binds an address; port 0 takes a free one.
@@ -34,9 +35,15 @@ impl Listener {
     /// # Errors
     /// What the operating system says.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        Ok(Self(listener))
+        let socket = TcpListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, certificate: None })
+    }
+
+    /// With TLS alone, by this certificate.
+    #[must_use]
+    pub fn with_tls(self, certificate: Arc<Certificate>) -> Self {
+        Self { certificate: Some(certificate), ..self }
     }
 
     /// The address that was bound.
@@ -44,7 +51,7 @@ impl Listener {
     /// # Errors
     /// What the operating system says.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket.local_addr()
     }
 }
 
@@ -56,6 +63,7 @@ pub struct Running {
     following: JoinHandle<()>,
     rotating: JoinHandle<()>,
     tending: JoinHandle<()>,
+    renewing: JoinHandle<()>,
     uses: Arc<Uses>,
     writer: JoinHandle<()>,
     grace: Duration,
@@ -86,13 +94,20 @@ impl Running {
         let tending = tokio::spawn(tend(server.clone()));
         let uses = server.uses.clone();
         let app = router_for(server, patience).into_make_service_with_connect_info::<SocketAddr>();
-        // HTTP/1 alone: who may speak either is first listened to without any time limit, and
-        // without TLS nobody speaks HTTP/2.
-        let mut listening = axum_server::from_tcp(listener.0)?.http1_only().handle(handle.clone());
-        let mut http = listening.http_builder().http1();
-        http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(MAX_HEAD_BYTES);
-        let serving = tokio::spawn(listening.serve(app));
-        Ok(Self { handle, serving, following, rotating, tending, uses, writer, grace: patience.grace })
+        let Listener { socket, certificate } = listener;
+        let renewing = tokio::spawn(renewal::renew(certificate.clone()));
+        let mut listening = axum_server::from_tcp(socket)?.handle(handle.clone());
+        limits::limit(listening.http_builder(), patience);
+        let serving = match certificate {
+            Some(certificate) => {
+                let secure = listening.acceptor(limits::by_tls(certificate.served(), patience));
+                tokio::spawn(secure.serve(app))
+            }
+            // Without TLS nobody speaks HTTP/2.
+            None => tokio::spawn(listening.acceptor(limits::plainly(patience)).http1_only().serve(app)),
+        };
+        let grace = patience.grace;
+        Ok(Self { handle, serving, following, rotating, tending, renewing, uses, writer, grace })
     }
 
     /// Stops: accepts nobody any more, finishes what is under way, writes down what is only in
@@ -102,7 +117,7 @@ impl Running {
         let flush = self.grace / 5;
         self.handle.graceful_shutdown(Some(self.grace.saturating_sub(flush)));
         let _ = self.serving.await;
-        for task in [self.following, self.rotating, self.tending] {
+        for task in [self.following, self.rotating, self.tending, self.renewing] {
             task.abort();
             let _ = task.await;
         }

@@ -24,7 +24,7 @@ use crate::store::SqliteStore;
 use crate::store::{Error as StoreError, Installation as _, Store};
 use crate::time::Clock;
 
-pub use backup::BackedUp;
+pub use backup::{BackedUp, write_private};
 pub use files::{FileError, Files, Lock};
 pub use founding::AdminKey;
 pub use restore::{Returned, Wanted, restore};
@@ -194,7 +194,7 @@ impl std::fmt::Debug for Installation {
 #[must_use]
 pub fn derive_issuer(settings: &Settings, bound: SocketAddr) -> Option<String> {
     let is_known = bound.ip().is_loopback() && bound.port() != 0;
-    settings.issuer.clone().or_else(|| is_known.then(|| format!("http://{bound}")))
+    settings.issuer.clone().or_else(|| is_known.then(|| settings.listener_url(bound)))
 }
 
 struct Settled {

@@ -75,6 +75,11 @@ pub trait Installation: Send + Sync {
     /// The random keys that seal the rest, sealed under the master key.
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error>;
 
+    /// Seals the data keys under another master key, all or nothing, and tells the audit log;
+    /// [`Error::Conflict`] if they are not sealed as they were when they were read. What they were
+    /// sealed as before is left nowhere that the engine can reach.
+    async fn reseal_data_keys(&self, resealing: &Resealing) -> Result<(), Error>;
+
     /// Records another issuer. The feed is told nothing: no server runs meanwhile.
     async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error>;
 }
@@ -116,6 +121,17 @@ pub struct SealedKey {
     pub sealed: Vec<u8>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// The data keys under another master key. The feed is told nothing: whoever has opened them goes on.
+#[derive(Debug)]
+pub struct Resealing {
+    /// As they were read.
+    pub expected: Vec<SealedKey>,
+    /// The same ones, sealed anew.
+    pub sealed: Vec<SealedKey>,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
 }
 
 /// What a key's decision reads.
@@ -354,6 +370,9 @@ impl StoredSigningKey {
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
+    /// Appends the row of an act that stores nothing else.
+    async fn note(&self, act: &AuditDraft) -> Result<(), Error>;
+
     /// Rows after number `after`, in order, at most `limit`.
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error>;
 }

@@ -4,21 +4,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
     ("time", &["domain"]),
     ("telemetry", &["config"]),
+    ("tls", &["config", "domain"]),
     ("store", &["domain"]),
     ("signing", &["domain", "entropy", "store"]),
     ("revocation", &["domain", "signing", "store", "time"]),
     ("issuance", &["domain", "store", "time"]),
     ("keys", &["domain", "entropy", "revocation", "signing", "store", "time"]),
-    ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time"]),
+    ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time", "tls"]),
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
     ("oauth", &["domain", "issuance", "keys", "signing", "store", "web"]),
-    ("http", &["keys", "oauth", "store", "web"]),
+    ("http", &["keys", "oauth", "store", "tls", "web"]),
     (
         "cli",
         &[
@@ -32,6 +33,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
             "store",
             "telemetry",
             "time",
+            "tls",
             "web",
         ],
     ),

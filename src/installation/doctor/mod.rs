@@ -2,6 +2,7 @@
 //! command changes by opening it, and says what to do.
 
 mod disk;
+mod tls;
 mod within;
 
 use std::time::Duration;
@@ -61,6 +62,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 pub async fn examine(settings: &Settings, surroundings: &Surroundings) -> Vec<Finding> {
     let files = Files::in_folder(&settings.data_dir);
     let mut findings = disk::examine(&files);
+    findings.extend(settings.tls.as_ref().map(|files| tls::examine(files, surroundings.clock.as_ref())));
     if !files.database().exists() {
         let fix = "run `portcullis init` or `portcullis serve`, or name another --data-dir";
         findings.push(Finding::wrong("database", "there is none in the data directory", fix));

@@ -9,11 +9,14 @@ mod failures;
 mod home;
 mod init;
 mod keys;
+mod killed;
 mod nodes;
 mod projects;
 mod redact;
 mod secrets;
+mod signing_keys;
 mod terminal;
+mod tls;
 mod tokens;
 
 use home::{Home, Ran};

@@ -1,4 +1,5 @@
 //! The listener, as strangers reach it.
 
 mod bytes;
+mod tls;
 mod wire;

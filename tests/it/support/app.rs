@@ -15,7 +15,7 @@ use portcullis::time::Clock;
 use portcullis::web::{Parts, Server};
 use tempfile::TempDir;
 
-use super::{Seeded, Tenant, TestClock};
+use super::{Seeded, Tenant, TestClock, Watch};
 
 pub(crate) const ISSUER: &str = "https://tokens.example.com";
 
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<TestClock>,
     settings: Settings,
     folder: Arc<TempDir>,
+    _watch: Watch,
     nodes: AtomicU64,
     /// The shell's way in, beside the running server: what another process does.
     pub(crate) shell: Acts,
@@ -37,6 +38,7 @@ pub(crate) struct App {
 #[derive(Default)]
 pub(crate) struct Build {
     environment: Vec<(&'static str, String)>,
+    clock: Option<Arc<TestClock>>,
     issued: Option<Wrap<dyn IssuedTokens>>,
     store: Option<Wrap<dyn Store>>,
 }
@@ -45,6 +47,12 @@ impl Build {
     /// A setting, by the name of its environment variable.
     pub(crate) fn set(mut self, variable: &'static str, value: &str) -> Self {
         self.environment.push((variable, value.to_owned()));
+        self
+    }
+
+    /// Another time than usual.
+    pub(crate) fn clock(mut self, clock: Arc<TestClock>) -> Self {
+        self.clock = Some(clock);
         self
     }
 
@@ -63,15 +71,17 @@ impl Build {
         self
     }
 
-    pub(crate) async fn start(self) -> App {
+    pub(crate) async fn start(mut self) -> App {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let app = self.start_in(folder, TestClock::shared(), 1).await;
+        let clock = self.clock.take().unwrap_or_else(TestClock::shared);
+        let app = self.start_in(folder, clock, 1).await;
         app.follow().await;
         app
     }
 
     async fn start_in(self, folder: Arc<TempDir>, clock: Arc<TestClock>, seed: u64) -> App {
         portcullis::signing::install_provider();
+        let watch = Watch::begin(folder.clone());
         let data = folder.path().join("data");
         let mut environment = self.environment;
         environment.push(("PORTCULLIS_DATA_DIR", data.to_str().unwrap().to_owned()));
@@ -104,7 +114,7 @@ impl Build {
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());
-        App { server, router, clock, settings, folder, nodes: AtomicU64::new(0), shell }
+        App { server, router, clock, settings, folder, _watch: watch, nodes: AtomicU64::new(0), shell }
     }
 }
 

@@ -11,7 +11,12 @@ pub(crate) struct TestClock(Mutex<(Timestamp, Duration)>);
 
 impl TestClock {
     pub(crate) fn shared() -> Arc<Self> {
-        Arc::new(Self(Mutex::new((Timestamp::from_millis(1_795_327_200_250), Duration::from_hours(1)))))
+        Self::starting(Timestamp::from_millis(1_795_327_200_250))
+    }
+
+    /// Stands at another time.
+    pub(crate) fn starting(at: Timestamp) -> Arc<Self> {
+        Arc::new(Self(Mutex::new((at, Duration::from_hours(1)))))
     }
 
     /// Time passes, by both clocks.

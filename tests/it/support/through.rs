@@ -11,8 +11,8 @@ use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, 
 use portcullis::store::{
     AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
     IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Recording, Records,
-    Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
-    StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
+    Resealing, Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange,
+    Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
 
 use super::Latch;
@@ -136,6 +136,10 @@ impl Installation for Through {
         self.store.data_keys().await
     }
 
+    async fn reseal_data_keys(&self, resealing: &Resealing) -> Result<(), Error> {
+        self.store.reseal_data_keys(resealing).await
+    }
+
     async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error> {
         self.store.change_issuer(issuer, audit).await
     }
@@ -233,6 +237,10 @@ impl SigningKeys for Through {
 
 #[async_trait]
 impl AuditLog for Through {
+    async fn note(&self, act: &AuditDraft) -> Result<(), Error> {
+        self.store.note(act).await
+    }
+
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
         self.store.audit(after, limit).await
     }

@@ -11,21 +11,23 @@ use tokio::time::timeout;
 use super::App;
 
 /// Longer than anything here takes, and short enough to be noticed.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A server on a socket.
 pub(crate) struct Wire {
-    address: SocketAddr,
-    running: Running,
+    pub(super) address: SocketAddr,
+    pub(super) running: Running,
 }
 
 impl App {
     /// Serves on a free port, with little patience.
     pub(crate) fn listen(&self) -> Wire {
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        self.listen_on(Listener::bind(([127, 0, 0, 1], 0).into()).unwrap(), Wire::hasty())
+    }
+
+    /// Serves on a port that is bound already.
+    pub(crate) fn listen_on(&self, listener: Listener, patience: Patience) -> Wire {
         let address = listener.address().unwrap();
-        let short = Duration::from_millis(300);
-        let patience = Patience { head: short, request: short, grace: short };
         let writer = tokio::spawn(async {});
         let running = Running::start_with(listener, self.server.clone(), writer, patience).unwrap();
         Wire { address, running }
@@ -33,6 +35,16 @@ impl App {
 }
 
 impl Wire {
+    /// Little patience.
+    pub(crate) fn hasty() -> Patience {
+        let short = Duration::from_millis(300);
+        Patience { head: short, request: short, grace: short }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }

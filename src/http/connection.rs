@@ -1,0 +1,207 @@
+//! Who may hold a connection, and for how long: one that neither sends nor awaits a request is let
+//! go, whatever it speaks and at whatever step it stands. A place is held until the connection ends.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum_server::accept::Accept;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
+use tower_service::Service;
+
+/// The most connections at a time, if the system allows so many files.
+const MOST: u64 = 10_000;
+
+/// Gives each connection a place and watches it.
+#[derive(Clone)]
+pub(super) struct Watching<A> {
+    inner: A,
+    idle: Duration,
+    places: Arc<Semaphore>,
+}
+
+impl<A> Watching<A> {
+    /// Lets go of connections between one and two spans of `idle` after their last request.
+    pub(super) fn new(inner: A, idle: Duration) -> Self {
+        Self { inner, idle, places: Arc::new(Semaphore::new(places())) }
+    }
+}
+
+/// A quarter of the files that may be open is left for the database and all else.
+fn places() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let most = files.map_or(MOST, |files| (files / 4 * 3).min(MOST));
+    usize::try_from(most).unwrap_or(1).max(1)
+}
+
+type Accepted<T, S> = Pin<Box<dyn Future<Output = io::Result<(T, S)>> + Send>>;
+
+impl<A, I, S> Accept<I, S> for Watching<A>
+where
+    A: Accept<I, S>,
+    A::Future: Send + 'static,
+{
+    type Stream = Watched<A::Stream>;
+    type Service = Counted<A::Service>;
+    type Future = Accepted<Self::Stream, Self::Service>;
+
+    fn accept(&self, stream: I, service: S) -> Self::Future {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            tracing::warn!("a connection was closed at once: there are too many");
+            return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });
+        };
+        let (accepting, idle) = (self.inner.accept(stream, service), self.idle);
+        Box::pin(async move {
+            let (inner, service) = accepting.await?;
+            let turns = Arc::new(Turns::default());
+            let timer = Box::pin(sleep(idle));
+            let watched = Watched { inner, turns: turns.clone(), seen: 0, timer, idle, _place: place };
+            Ok((watched, Counted { inner: service, turns }))
+        })
+    }
+}
+
+/// Requests of one connection.
+#[derive(Debug, Default)]
+struct Turns {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// A request that is under way until this is dropped.
+struct Turn(Arc<Turns>);
+
+impl Turn {
+    fn begin(turns: &Arc<Turns>) -> Self {
+        turns.begun.fetch_add(1, Ordering::Relaxed);
+        Self(turns.clone())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The service of one connection, counting its requests. A request counts until its answer is
+/// handed over, not until it is sent: whoever does not read is let go as well.
+#[derive(Clone)]
+pub(super) struct Counted<S> {
+    inner: S,
+    turns: Arc<Turns>,
+}
+
+impl<S, R> Service<R> for Counted<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let (turn, answering) = (Turn::begin(&self.turns), self.inner.call(request));
+        Box::pin(async move {
+            let answer = answering.await;
+            drop(turn);
+            answer
+        })
+    }
+}
+
+/// A stream that ends once its connection idles.
+pub(super) struct Watched<T> {
+    inner: T,
+    turns: Arc<Turns>,
+    /// How many requests had ended when the timer was set.
+    seen: u64,
+    timer: Pin<Box<Sleep>>,
+    idle: Duration,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<T> Watched<T> {
+    fn idles(&mut self, context: &mut Context<'_>) -> bool {
+        while self.timer.as_mut().poll(context).is_ready() {
+            let ended = self.turns.ended.load(Ordering::Relaxed);
+            if ended == self.seen && ended == self.turns.begun.load(Ordering::Relaxed) {
+                return true;
+            }
+            self.seen = ended;
+            self.timer.set(sleep(self.idle));
+        }
+        false
+    }
+
+    /// What the inner stream says, unless it says to wait and the time is up.
+    fn unless_idle<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        poll: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if poll.is_pending() && self.idles(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        poll
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if poll.is_pending() && self.idles(context) {
+            // As if the client had hung up: what is above ends the connection in good order.
+            return Poll::Ready(Ok(()));
+        }
+        poll
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.unless_idle(context, poll)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
+        self.unless_idle(context, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.inner).poll_flush(context);
+        self.unless_idle(context, poll)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.inner).poll_shutdown(context);
+        self.unless_idle(context, poll)
+    }
+}
