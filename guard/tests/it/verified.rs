@@ -121,6 +121,12 @@ fn an_algorithm_that_is_not_accepted_is_refused_whoever_has_checked_the_token_be
     assert_eq!(picky.check_once(&token, &tokens, at(NOW)).unwrap_err(), Refusal::Algorithm);
 }
 
+type Change = fn(&mut Court);
+
+fn kill(court: &Court, target: Target) {
+    court.list.apply(&Revocation { target, position: Position::new(11), ends: None }, court.now);
+}
+
 #[test]
 fn every_hit_is_judged_afresh() {
     let mut bound = claims_with("ips", vec!["192.0.2.0/24"]);
@@ -132,24 +138,23 @@ fn every_hit_is_judged_afresh() {
         let required = Required { scope, audience, address: court.address, origin: court.origin };
         court.verifier.judge_remembering(&token, &required, &court.gate(), &tokens).map(drop)
     };
-    let kill = |target| Revocation { target, position: Position::new(11), ends: None };
-    let changes: [(Refusal, &dyn Fn(&mut Court)); 9] = [
-        (Refusal::Audience, &|court| court.audience = "https://other.example.com"),
-        (Refusal::Scope, &|court| court.scope = read("orders:write")),
-        (Refusal::Address, &|court| court.address = Place::From(Some(IpAddr::from([198, 51, 100, 1])))),
-        (Refusal::Stale, &|court| court.freshness = Freshness::Stale),
-        (Refusal::Expired, &|court| court.now = at(EXPIRES)),
-        (Refusal::Project, &|court| {
+    let changes: [(Refusal, Change); 9] = [
+        (Refusal::Audience, |court| court.audience = "https://other.example.com"),
+        (Refusal::Scope, |court| court.scope = read("orders:write")),
+        (Refusal::Address, |court| court.address = Place::From(Some(IpAddr::from([198, 51, 100, 1])))),
+        (Refusal::Stale, |court| court.freshness = Freshness::Stale),
+        (Refusal::Expired, |court| court.now = at(EXPIRES)),
+        (Refusal::Project, |court| {
             court.verifier = Verifier::new(ISSUER.into(), read(OTHER_PROJECT), KEYS.clone());
         }),
-        (Refusal::Issuer, &|court| {
+        (Refusal::Issuer, |court| {
             court.verifier = Verifier::new("https://b.example".into(), read(PROJECT), KEYS.clone());
         }),
-        (Refusal::Revoked, &|court| {
-            court.list.apply(&kill(Target::Key { project: read(PROJECT), key: read(KEY) }), court.now);
+        (Refusal::Revoked, |court| {
+            kill(court, Target::Key { project: read(PROJECT), key: read(KEY) });
         }),
-        (Refusal::SigningKeyRevoked, &|court| {
-            court.list.apply(&kill(Target::SigningKey { kid: kid() }), court.now);
+        (Refusal::SigningKeyRevoked, |court| {
+            kill(court, Target::SigningKey { kid: kid() });
         }),
     ];
     for (reason, change) in changes {
