@@ -27,6 +27,12 @@ impl Moment {
         Self { wall: clock.now(), monotonic: clock.monotonic() }
     }
 
+    /// Its wall-clock time.
+    #[must_use]
+    pub const fn wall(&self) -> Timestamp {
+        self.wall
+    }
+
     /// How long ago this was: the larger of what the two clocks say, because the monotonic one
     /// stands still while a machine is suspended and the other can be set back.
     pub fn age(&self, clock: &dyn Clock) -> Duration {

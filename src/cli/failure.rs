@@ -3,9 +3,11 @@
 use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config;
+use crate::domain::TokenRefusal;
 use crate::installation::{self, FileError};
 use crate::keys::acts;
 use crate::store::{self, Unavailable};
@@ -20,6 +22,33 @@ pub(super) enum Failure {
     /// The arguments do not fit together.
     #[error("{0}")]
     Usage(String),
+    /// A server gave no usable answer.
+    #[error("the server {url} cannot be used: {why}; look whether it runs, and try again")]
+    Remote {
+        /// The server.
+        url: String,
+        /// What happened.
+        why: String,
+    },
+    /// A server said no.
+    #[error("the server refuses: {error}: {why}")]
+    Refused {
+        /// The code of RFC 6749 §5.2.
+        error: String,
+        /// What it says about it.
+        why: String,
+    },
+    /// A token is not good.
+    #[error("{0} ({code})", code = .0.reason())]
+    Token(TokenRefusal),
+    /// What is to be read cannot be.
+    #[error("{}: {source}", path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] config::Error),
@@ -73,6 +102,10 @@ impl Failure {
     pub(super) fn code(&self) -> (&'static str, u8) {
         match self {
             Self::Usage(_) => ("usage", 2),
+            Self::Remote { .. } => ("unavailable", 4),
+            Self::Refused { .. } => ("refused", 1),
+            Self::Token(_) => ("token_refused", 1),
+            Self::Input { .. } => ("input", 1),
             Self::Settings(_) => ("settings", 3),
             Self::Installation(error) => code_of_installation(error),
             Self::Act(acts::Error::Store(error)) => code_of_store(error),
@@ -105,6 +138,9 @@ impl Failure {
             store::Error::Missing("audience") => {
                 "`portcullis audience list --project ID` names those that are there"
             }
+            store::Error::Missing("signing key") => {
+                "`portcullis signing-key list` names those that are there"
+            }
             store::Error::Missing("secret") => "`portcullis key secret list ID` names those that are there",
             store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",
             store::Error::Taken(_) => "choose another one",
@@ -125,13 +161,15 @@ fn code_of_installation(error: &installation::Error) -> (&'static str, u8) {
     match error {
         E::None(_) => ("no_installation", 3),
         E::File(FileError::Io { .. } | FileError::LostDatabase { .. }) => ("data_dir", 3),
-        E::File(FileError::Locked(_)) => ("unavailable", 4),
+        E::File(FileError::Locked(_) | FileError::Rotating(_)) => ("unavailable", 4),
         E::File(FileError::Open(_) | FileError::NotAMasterKey(_)) | E::MasterKey(_) | E::NoMasterKey(_) => {
             ("master_key", 3)
         }
         E::Store { source, .. } => code_of_store(source),
         E::Signing(_) => ("damaged", 4),
         E::Backup => ("backup", 1),
+        E::NewMasterKeyMissing => ("usage", 2),
+        E::SameMasterKey => ("master_key", 1),
         E::Exists(_) => ("exists", 1),
         E::NotABackup(_) => ("no_backup", 1),
         E::Occupied(_) => ("occupied", 1),

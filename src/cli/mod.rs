@@ -11,7 +11,9 @@ mod demo;
 mod doctor;
 mod failure;
 mod init;
+mod input;
 mod key;
+mod master_key;
 mod moment;
 mod nodes;
 mod output;
@@ -70,10 +72,13 @@ enum Command {
     /// API keys: create, show, edit, block, delete.
     #[command(subcommand)]
     Key(key::Command),
-    /// The keys that sign tokens: list, rotate, retire.
+    /// The keys that sign tokens: list, rotate, retire, import, export.
     #[command(subcommand)]
     SigningKey(signing_key::Command),
-    /// The issuance log: which tokens a key minted.
+    /// The key that everything else is sealed under: rotate it.
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
+    /// Tokens: list those that a key minted, request one, inspect one.
     #[command(subcommand)]
     Token(token::Command),
     /// The audit log: who did what.
@@ -116,7 +121,8 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Completions(args) = &cli.command {
         return completions::run(args, output);
     }
-    let settings = Settings::load(&cli.flags, &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let settings = Settings::load(&cli.flags, &environment)?;
     if let Command::Serve(args) = cli.command {
         telemetry::start(&settings.log);
         return serve::run(settings, args, output).await;
@@ -130,6 +136,12 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     if let Command::Restore(args) = cli.command {
         return restore::run(&settings, args, output).await;
+    }
+    if let Command::Token(command) = cli.command {
+        return command.run(&settings, &environment, output).await;
+    }
+    if let Command::MasterKey(command) = cli.command {
+        return command.run(&settings, output).await;
     }
     if let Command::Backup(args) = cli.command {
         return backup::run(&settings, args, output).await;
@@ -145,7 +157,6 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Scope(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
-        Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         // Gone their own way already.
@@ -153,6 +164,8 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         | Command::Init
         | Command::Demo(_)
         | Command::Backup(_)
+        | Command::MasterKey(_)
+        | Command::Token(_)
         | Command::Restore(_)
         | Command::Doctor
         | Command::Completions(_) => Ok(()),

@@ -3,6 +3,7 @@
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
@@ -138,6 +139,11 @@ pub(super) fn write_fields(out: &mut dyn Write, fields: &[(&str, String)]) -> io
     let mut table = plain();
     table.add_rows(fields.iter().map(|(name, value)| [(*name).to_owned(), printable(value)]));
     write_table(&table, out)
+}
+
+/// A limit.
+pub(super) fn limit(limit: Option<NonZeroU32>) -> String {
+    limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string())
 }
 
 /// Several values in one cell.

@@ -1,6 +1,7 @@
 //! `portcullis project …`
 
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -10,8 +11,9 @@ use crate::domain::{Audience, Position, Project, ProjectId, ProjectKind, Signing
 use crate::keys::acts::Done;
 
 use super::failure::Failure;
-use super::output::{Page, Report, Row, joined, write_fields};
+use super::output::{Page, Report, Row, joined, limit, write_fields};
 use super::session::Session;
+use super::values::Limit;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -22,6 +24,9 @@ pub(super) enum Command {
         /// For trying things out: its ids and secrets say `test`.
         #[arg(long)]
         sandbox: bool,
+        /// How many tokens of all its keys may live at once [default: any number].
+        #[arg(long, value_name = "N")]
+        live_tokens: Option<NonZeroU32>,
     },
     /// List the projects.
     List {
@@ -40,6 +45,15 @@ pub(super) enum Command {
         /// ES256, EdDSA or RS256. A first key of it signs ten minutes after it is announced.
         algorithm: SigningAlgorithm,
     },
+    /// Choose how many tokens of all a project's keys may live at once.
+    SetLiveTokens {
+        /// The project.
+        #[arg(value_name = "ID")]
+        project: ProjectId,
+        /// A number, or `unlimited`. Tokens that are out live on, and count.
+        #[arg(value_name = "N")]
+        limit: Limit,
+    },
     /// Show a project.
     Show {
         /// The project.
@@ -51,20 +65,29 @@ pub(super) enum Command {
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Self::Create { name, sandbox } => create(session, &name, sandbox).await,
+            Self::Create { name, sandbox, live_tokens } => create(session, &name, sandbox, live_tokens).await,
             Self::List { after, limit } => list(session, after.as_ref(), limit).await,
             Self::SetAlgorithm { project, algorithm } => {
                 let done = session.acts.set_algorithm(&project, algorithm).await?;
                 session.output.show(&Edited::of(&done, "algorithm", &algorithm, "Set"))
+            }
+            Self::SetLiveTokens { project, limit } => {
+                let done = session.acts.set_live_tokens(&project, limit.0).await?;
+                session.output.show(&Limited { done, live_tokens: limit.0 })
             }
             Self::Show { project } => show(session, &project).await,
         }
     }
 }
 
-async fn create(session: &Session, name: &str, sandbox: bool) -> Result<(), Failure> {
+async fn create(
+    session: &Session,
+    name: &str,
+    sandbox: bool,
+    live_tokens: Option<NonZeroU32>,
+) -> Result<(), Failure> {
     let kind = if sandbox { ProjectKind::Sandbox } else { ProjectKind::Live };
-    let project = session.acts.create_project(name, kind).await?;
+    let project = session.acts.create_limited_project(name, kind, live_tokens).await?;
     session.output.show(&Details::of(session, project, Vec::new()))
 }
 
@@ -86,6 +109,7 @@ struct ProjectRow {
     project: ProjectId,
     name: String,
     kind: ProjectKind,
+    live_tokens: Option<NonZeroU32>,
     created_at: i64,
     position: Position,
     #[serde(skip)]
@@ -98,6 +122,7 @@ impl ProjectRow {
             project: project.id,
             name: project.name,
             kind: project.kind,
+            live_tokens: project.live_tokens,
             created_at: project.created_at.secs(),
             position: project.changed,
             created: project.created_at.to_string(),
@@ -137,11 +162,36 @@ impl Report for Details {
             ("project", self.row.project.to_string()),
             ("name", self.row.name.clone()),
             ("kind", self.row.kind.as_str().to_owned()),
+            ("live tokens", limit(self.row.live_tokens)),
             ("created", self.row.created.clone()),
             ("default audience", self.default_audience.to_string()),
             ("audiences", joined(&self.audiences, "none but the default")),
         ];
         write_fields(out, &fields)
+    }
+}
+
+/// A limit of live tokens that was set or lifted.
+struct Limited {
+    done: Done,
+    live_tokens: Option<NonZeroU32>,
+}
+
+impl Serialize for Limited {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(4))?;
+        map.serialize_entry("project", &self.done.project)?;
+        map.serialize_entry("live_tokens", &self.live_tokens)?;
+        map.serialize_entry("position", &self.done.position)?;
+        map.serialize_entry("tokens_revoked", &self.done.narrowed)?;
+        map.end()
+    }
+}
+
+impl Report for Limited {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Set live tokens of {} to {}.", self.done.project, limit(self.live_tokens))?;
+        writeln!(out, "Those that are out live on, and count.")
     }
 }
 

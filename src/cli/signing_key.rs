@@ -1,17 +1,22 @@
 //! `portcullis signing-key …`
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::domain::signing_key::SigningKeyState;
 use crate::domain::{Reason, SigningAlgorithm, SigningKeyId, Timestamp};
-use crate::keys::acts::Why;
+use crate::installation;
+use crate::keys::acts::{self, Why};
+use crate::signing::PrivateKey;
 use crate::store::StoredSigningKey;
 
 use super::failure::Failure;
+use super::input;
 use super::output::{Page, Report, Row, write_fields};
 use super::session::Session;
+use super::values::WhyArgs;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -25,8 +30,9 @@ pub(super) enum Command {
     },
     /// The emergency: a private key leaked. Revokes all that it signed, at once.
     Retire {
+        // A thumbprint may begin with a hyphen.
         /// The signing key.
-        #[arg(value_name = "KID")]
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
         kid: SigningKeyId,
         /// That every token it signed is to be refused from now on.
         #[arg(long, required = true)]
@@ -37,6 +43,26 @@ pub(super) enum Command {
         /// What else is to be said about it.
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
+    },
+    /// Take in a private key from elsewhere: it is announced now and signs ten minutes later.
+    Import {
+        /// A file with one private key as PEM (PKCS#8, not encrypted), or - for the standard input.
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+        #[command(flatten)]
+        why: WhyArgs,
+    },
+    /// Write out a private key as PEM (PKCS#8, not encrypted): whoever has it can sign tokens.
+    Export {
+        // A thumbprint may begin with a hyphen.
+        /// The signing key.
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
+        kid: SigningKeyId,
+        /// The file to write, which must not exist; or - for the standard output, off a terminal.
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+        #[command(flatten)]
+        why: WhyArgs,
     },
 }
 
@@ -57,7 +83,48 @@ impl Command {
                 let new = new.map(|key| KeyRow::of(&key, now));
                 session.output.show(&Rotated { new, retired: Some(kid) })
             }
+            Self::Import { from, why } => {
+                let key = PrivateKey::from_pem(&input::read(&from)?).map_err(acts::Error::from)?;
+                let new = session.acts.import_signing_key(&key, &why.into()).await?;
+                session.output.show(&Rotated { new: Some(KeyRow::of(&new, now)), retired: None })
+            }
+            Self::Export { kid, to, why } => export(session, &kid, to, &why.into()).await,
         }
+    }
+}
+
+async fn export(session: &Session, kid: &SigningKeyId, to: PathBuf, why: &Why) -> Result<(), Failure> {
+    let is_stream = to == Path::new("-");
+    if is_stream && io::stdout().is_terminal() {
+        let why = "a private key is not shown on a terminal; name a file, or send the output to a program";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    if !is_stream && to.symlink_metadata().is_ok() {
+        return Err(installation::Error::Exists(to).into());
+    }
+    let key = session.acts.export_signing_key(kid, why).await?;
+    if is_stream {
+        return session.output.say(key.to_pem().trim_end());
+    }
+    installation::write_private(&to, &key.to_pem())?;
+    session.output.show(&Exported { kid: kid.clone(), algorithm: key.algorithm(), file: to })
+}
+
+/// A private key that was written out.
+#[derive(Serialize)]
+struct Exported {
+    kid: SigningKeyId,
+    algorithm: SigningAlgorithm,
+    file: PathBuf,
+}
+
+impl Report for Exported {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "The private key of {} ({}) is in {}.", self.kid, self.algorithm, self.file.display())?;
+        writeln!(
+            out,
+            "Whoever has it can sign tokens in your name: move it where it belongs, and delete it here."
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values of arguments, parsed at the door: what cannot be used is answered with the argument and
 //! the fix.
 
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -116,6 +117,19 @@ impl Expiry {
         } else {
             Ok(at)
         }
+    }
+}
+
+/// A limit of live tokens; without a number there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limit(pub(super) Option<NonZeroU32>);
+
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = || text.parse().map(Some).map_err(|_| "write a number from 1 on, or `unlimited`");
+        if text == "unlimited" { Ok(Self(None)) } else { number().map(Self) }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fmt};
 
+use zeroize::Zeroizing;
+
 use super::{
     error::{Error, Origin, Problem},
     table::{self, SETTINGS},
@@ -30,6 +32,16 @@ impl Environment {
         let Some(value) = self.0.get(variable) else { return Ok(None) };
         let problem = || Problem::new("it is not UTF-8", "write it in UTF-8");
         value.to_str().map(Some).ok_or_else(|| problem().of(setting, Origin::Environment(variable)))
+    }
+
+    /// The API key that a client of a server speaks with, id and secret; none unless both are there.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if one of them is not UTF-8.
+    pub fn key(&self) -> Result<Option<(String, Zeroizing<String>)>, Error> {
+        let id = self.value("PORTCULLIS_KEY_ID", "key id")?;
+        let secret = self.value("PORTCULLIS_KEY_SECRET", "secret")?;
+        Ok(id.zip(secret).map(|(id, secret)| (id.to_owned(), Zeroizing::new(secret.to_owned()))))
     }
 
     /// Refuses what looks like a setting and is none: a misspelt one would have no effect.

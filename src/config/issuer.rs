@@ -36,6 +36,15 @@ pub(super) fn issuer(text: &str) -> Result<Option<String>, Problem> {
     Ok(Some(text.to_owned()))
 }
 
+/// The URL of a server to speak with, in its usual spelling: what may be an issuer.
+///
+/// # Errors
+/// What is wrong with it, and the fix.
+pub fn server_url(text: &str) -> Result<String, String> {
+    let url = issuer(text.trim_end_matches('/')).map_err(|problem| problem.to_string())?;
+    url.ok_or_else(|| format!("it is empty; {EXAMPLE}"))
+}
+
 fn forbidden(url: &Url) -> Option<&'static str> {
     if !url.username().is_empty() || url.password().is_some() {
         Some("user name or password")

@@ -11,21 +11,23 @@ use super::{
 };
 
 pub(super) const VARIABLE: &str = "PORTCULLIS_MASTER_KEY";
+/// What a rotation takes the new one from.
+pub(super) const NEW_VARIABLE: &str = "PORTCULLIS_NEW_MASTER_KEY";
 const DIGITS: usize = 64;
 
 /// The 32 bytes that seal every data key; wiped from memory when dropped.
 pub struct MasterKeySetting(Zeroizing<[u8; DIGITS / 2]>);
 
 impl MasterKeySetting {
-    pub(super) fn read(environment: &Environment) -> Result<Option<Self>, Error> {
-        let Some(text) = environment.value(VARIABLE, "master key")? else { return Ok(None) };
+    pub(super) fn read(environment: &Environment, variable: &'static str) -> Result<Option<Self>, Error> {
+        let Some(text) = environment.value(variable, "master key")? else { return Ok(None) };
         match Self::parse(text) {
             Some(key) => Ok(Some(key)),
             None => Err(Problem::new(
                 format!("it is not {DIGITS} hexadecimal digits"),
                 "set it without spaces or line breaks, for example to the output of `openssl rand -hex 32`",
             )
-            .of("master key", Origin::Environment(VARIABLE))),
+            .of("master key", Origin::Environment(variable))),
         }
     }
 
@@ -59,7 +61,7 @@ mod tests {
     use super::*;
 
     fn read(value: &str) -> Result<Option<MasterKeySetting>, Error> {
-        MasterKeySetting::read(&[(VARIABLE, value)].into_iter().collect())
+        MasterKeySetting::read(&[(VARIABLE, value)].into_iter().collect(), VARIABLE)
     }
 
     #[test]
@@ -67,7 +69,7 @@ mod tests {
         let key = read(&"0fA5".repeat(16)).unwrap().unwrap();
 
         assert_eq!(*key.expose(), *[0x0f, 0xa5].repeat(16));
-        assert!(MasterKeySetting::read(&Environment::default()).unwrap().is_none());
+        assert!(MasterKeySetting::read(&Environment::default(), VARIABLE).unwrap().is_none());
     }
 
     #[test]

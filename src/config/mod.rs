@@ -27,6 +27,7 @@ pub use self::{
     environment::Environment,
     error::{Error, Origin, Problem},
     flags::Flags,
+    issuer::server_url,
     master_key::MasterKeySetting,
     parse::duration,
     table::{SETTINGS, Setting},
@@ -62,6 +63,8 @@ pub struct Settings {
     pub log: Log,
     /// The master key, if the environment holds it; otherwise it is a file in `data_dir`.
     pub master_key: Option<MasterKeySetting>,
+    /// What a rotation puts in its place, if the environment holds one.
+    pub new_master_key: Option<MasterKeySetting>,
 }
 
 /// How the revocation list is kept current; `poll < max_age`.
@@ -164,7 +167,8 @@ impl Settings {
                 level: level.by(log_level)?,
                 level_is_set: level.origin != Origin::Default,
             },
-            master_key: MasterKeySetting::read(layers.environment)?,
+            master_key: MasterKeySetting::read(layers.environment, master_key::VARIABLE)?,
+            new_master_key: MasterKeySetting::read(layers.environment, master_key::NEW_VARIABLE)?,
         })
     }
 }

@@ -58,6 +58,7 @@ fn nothing_set_gives_the_documented_defaults() {
             level_is_set: false,
         },
         master_key: None,
+        new_master_key: None,
     }
     "#);
 }

@@ -1,6 +1,7 @@
 //! An API key: who may mint which tokens, from where, for whom, for how long.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use portcullis_guard::{Allowlist, Audience, KeyId, Position, ProjectId, Scope, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub struct KeyDetails {
     pub token_lifetime: Option<Lifetime>,
     /// Whether a request must name the scope that it wants.
     pub require_scope: bool,
+    /// How many of its tokens may live at once, within its project's limit; absent is no limit.
+    pub live_tokens: Option<NonZeroU32>,
     /// From when on the key is worth nothing; never, if absent.
     pub expires_at: Option<Timestamp>,
 }

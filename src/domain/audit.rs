@@ -52,6 +52,8 @@ pub enum Act {
     RemoveAudience,
     /// A project chose how its tokens are signed.
     SetAlgorithm,
+    /// A project's limit of live tokens was set or lifted.
+    SetLiveTokens,
     /// An API key was made.
     CreateKey,
     /// An API key was edited.
@@ -76,6 +78,12 @@ pub enum Act {
     RotateSigningKey,
     /// A signing key was retired at once, with all that it signed.
     RetireSigningKey,
+    /// A private signing key was brought in from elsewhere.
+    ImportSigningKey,
+    /// A private signing key was written out.
+    ExportSigningKey,
+    /// The data keys were sealed under another master key.
+    RotateMasterKey,
 }
 
 impl Act {
@@ -93,6 +101,7 @@ impl Act {
             Self::AddAudience => "audience.add",
             Self::RemoveAudience => "audience.remove",
             Self::SetAlgorithm => "project.set_algorithm",
+            Self::SetLiveTokens => "project.set_live_tokens",
             Self::CreateKey => "key.create",
             Self::EditKey => "key.edit",
             Self::BlockKey => "key.block",
@@ -105,6 +114,9 @@ impl Act {
             Self::RevokeToken => "token.revoke",
             Self::RotateSigningKey => "signing_key.rotate",
             Self::RetireSigningKey => "signing_key.retire",
+            Self::ImportSigningKey => "signing_key.import",
+            Self::ExportSigningKey => "signing_key.export",
+            Self::RotateMasterKey => "master_key.rotate",
         }
     }
 }

@@ -52,6 +52,12 @@ impl Catalogue {
         self.0.iter()
     }
 
+    /// How many values it names, counted as often as it names them.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.values().map(|entry| 1 + entry.includes.len()).sum()
+    }
+
     /// Whether this very scope is known.
     #[must_use]
     pub fn knows(&self, scope: &Scope) -> bool {
@@ -96,12 +102,16 @@ impl Catalogue {
     }
 
     fn included_by(&self, scope: &Scope) -> impl Iterator<Item = &Scope> {
-        let entries: Vec<&CatalogueScope> = if scope.is_wildcard() {
+        self.entries_of(scope).into_iter().flat_map(|entry| entry.includes.iter())
+    }
+
+    /// The entry of this scope, or those of all that it covers.
+    pub(super) fn entries_of(&self, scope: &Scope) -> Vec<&CatalogueScope> {
+        if scope.is_wildcard() {
             self.0.iter().filter(|(known, _)| scope.covers(known)).map(|(_, entry)| entry).collect()
         } else {
             self.0.get(scope).into_iter().collect()
-        };
-        entries.into_iter().flat_map(|entry| entry.includes.iter())
+        }
     }
 
     /// Whether every scope still reaches all that it reached in `before`: nobody holds less under

@@ -3,6 +3,12 @@
 //! An edit is narrowing unless it is proven to be purely widening: nothing that the old state
 //! granted is refused, or granted smaller, by the new one. A narrowing edit kills the tokens that
 //! are out; a widening one only tells the nodes that their copies are old.
+//!
+//! A limit of live tokens is no permission: however it is set, each token that is out keeps what it
+//! has, and what may be minted next depends on how many there are, not on what they may do. So an
+//! edit of it alone is never narrowing.
+
+use std::num::NonZeroU32;
 
 use portcullis_guard::{Audience, KeyId, Position, Scope, Target, Timestamp};
 
@@ -139,8 +145,9 @@ impl KeyEdit {
 }
 
 impl KeyDetails {
-    /// Whether every request that `before` granted is still granted, and no smaller. Meanings are
-    /// compared, not lists: an empty allowlist is every address.
+    /// Whether every request that `before` granted is still granted, and no smaller, where limits of
+    /// live tokens leave a place. Meanings are compared, not lists: an empty allowlist is every
+    /// address.
     #[must_use]
     pub fn takes_nothing_from(&self, before: &Self, catalogue: &Catalogue) -> bool {
         catalogue.expand(&self.permissions).covers_all(&catalogue.expand(&before.permissions))
@@ -171,6 +178,8 @@ pub enum ProjectEdit {
     RemoveAudience(Audience),
     /// Its tokens are signed otherwise.
     SetAlgorithm(SigningAlgorithm),
+    /// Its limit of live tokens is set, or lifted.
+    SetLiveTokens(Option<NonZeroU32>),
 }
 
 /// An edit of a project, ready for the store.
@@ -196,6 +205,7 @@ impl ProjectEdit {
             Self::AddAudience(_) => Act::AddAudience,
             Self::RemoveAudience(_) => Act::RemoveAudience,
             Self::SetAlgorithm(_) => Act::SetAlgorithm,
+            Self::SetLiveTokens(_) => Act::SetLiveTokens,
         }
     }
 
@@ -206,7 +216,7 @@ impl ProjectEdit {
         let after = match self {
             Self::SetScope(scope, entry) => catalogue.clone().with(scope.clone(), entry.clone()),
             Self::RemoveScope(scope) => catalogue.clone().without(scope),
-            Self::AddAudience(_) | Self::SetAlgorithm(_) => return false,
+            Self::AddAudience(_) | Self::SetAlgorithm(_) | Self::SetLiveTokens(_) => return false,
             Self::RemoveAudience(_) => return true,
         };
         !after.takes_nothing_from(catalogue)

@@ -14,7 +14,9 @@ use portcullis_guard::{
 use super::algorithm::SigningAlgorithm;
 use super::api_key::{ApiKey, KeyState, Lifetime};
 use super::catalogue::Catalogue;
+use super::includes::{Includes, Reach};
 use super::project::Project;
+use super::quota::LiveTokenLimits;
 use super::secret::StoredSecret;
 
 /// All that a mint's decision reads, as one snapshot of the database had it.
@@ -25,13 +27,82 @@ pub struct MintRecord {
     /// Its secrets.
     pub secrets: Vec<StoredSecret>,
     /// Its project.
-    pub project: Project,
+    pub project: Arc<Project>,
     /// Its project's scope catalogue.
     pub catalogue: Arc<Catalogue>,
+    /// That catalogue's includes.
+    pub includes: Arc<Includes>,
+    /// What the key's permissions include.
+    pub reach: Reach,
     /// Its project's own audiences.
-    pub audiences: Vec<Audience>,
+    pub audiences: Arc<[Audience]>,
     /// The feed counter in that snapshot.
     pub position: Position,
+}
+
+/// The part of a [`MintRecord`] that is a key's own.
+#[derive(Debug)]
+pub struct KeyPart {
+    /// The key.
+    pub key: ApiKey,
+    /// Its secrets.
+    pub secrets: Vec<StoredSecret>,
+    /// The position of its project's last entry, in the same snapshot. Every edit of a project moves
+    /// it, so a [`ProjectPart`] of this position is what that snapshot has, whenever it was read.
+    pub project_changed: Position,
+}
+
+/// The part of a [`MintRecord`] that all keys of a project share.
+#[derive(Clone, Debug)]
+pub struct ProjectPart {
+    project: Arc<Project>,
+    catalogue: Arc<Catalogue>,
+    includes: Arc<Includes>,
+    audiences: Arc<[Audience]>,
+}
+
+impl ProjectPart {
+    /// A project, its scope catalogue and its own audiences, read in one snapshot.
+    #[must_use]
+    pub fn new(project: Project, catalogue: Catalogue, audiences: Vec<Audience>) -> Self {
+        let includes = Arc::new(Includes::of(&catalogue));
+        let (project, catalogue) = (Arc::new(project), Arc::new(catalogue));
+        Self { project, catalogue, includes, audiences: audiences.into() }
+    }
+
+    /// The position of the project's last entry.
+    #[must_use]
+    pub fn changed(&self) -> Position {
+        self.project.changed
+    }
+
+    /// How much it holds, as far as that grows: in values that it names.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        1 + self.catalogue.size() + self.audiences.len()
+    }
+}
+
+impl MintRecord {
+    /// The record that the parts make up, which are those of one snapshot: that of this position.
+    #[must_use]
+    pub fn of(key: KeyPart, part: ProjectPart, position: Position) -> Self {
+        let KeyPart { key, secrets, .. } = key;
+        let ProjectPart { project, catalogue, includes, audiences } = part;
+        let reach = includes.reach(&catalogue, &key.details.permissions);
+        Self { key, secrets, project, catalogue, includes, reach, audiences, position }
+    }
+
+    /// What all keys of its project share.
+    #[must_use]
+    pub fn project_part(&self) -> ProjectPart {
+        ProjectPart {
+            project: self.project.clone(),
+            catalogue: self.catalogue.clone(),
+            includes: self.includes.clone(),
+            audiences: self.audiences.clone(),
+        }
+    }
 }
 
 /// What a request asks for.
@@ -68,6 +139,8 @@ pub struct Grant {
     pub lifetime: Lifetime,
     /// How it is to be signed.
     pub algorithm: SigningAlgorithm,
+    /// How many such tokens may live.
+    pub limits: LiveTokenLimits,
 }
 
 /// Why nothing is granted.
@@ -135,7 +208,7 @@ pub fn decide(
         exp: Timestamp::from_secs(iat.secs() + i64::from(lifetime.secs())),
         iat,
         jti: moment.jti,
-        scope: record.catalogue.expand(&scope),
+        scope: record.includes.expand(&record.catalogue, &scope),
         prj: key.project.clone(),
         pos: record.position,
         ips: key.details.allowlist.clone(),
@@ -145,7 +218,8 @@ pub fn decide(
         act: None,
         cnf: None,
     };
-    Ok(Grant { claims, scope, lifetime, algorithm: record.project.algorithm })
+    let limits = LiveTokenLimits { key: key.details.live_tokens, project: record.project.live_tokens };
+    Ok(Grant { claims, scope, lifetime, algorithm: record.project.algorithm, limits })
 }
 
 /// Whether an authenticated key may be used at all, now and from there. This holds wherever a key
@@ -170,8 +244,8 @@ pub fn check_usable(key: &ApiKey, address: Option<IpAddr>, now: Timestamp) -> Re
 fn narrow_scope(record: &MintRecord, asked: &ScopeSet) -> Result<ScopeSet, Refusal> {
     let details = &record.key.details;
     if !asked.is_empty() {
-        let held = record.catalogue.expand(&details.permissions);
-        let beyond: Vec<Scope> = asked.iter().filter(|scope| !held.covers(scope)).cloned().collect();
+        let held = |scope: &&Scope| record.includes.covers(&details.permissions, &record.reach, scope);
+        let beyond: Vec<Scope> = asked.iter().filter(|scope| !held(scope)).cloned().collect();
         return if beyond.is_empty() { Ok(asked.clone()) } else { Err(Refusal::Scope(beyond)) };
     }
     if details.require_scope {

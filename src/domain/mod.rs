@@ -13,7 +13,9 @@ pub mod catalogue;
 pub mod edit;
 pub mod feed;
 pub mod grant;
+pub mod includes;
 pub mod project;
+pub mod quota;
 pub mod reason;
 pub mod secret;
 pub mod secret_id;
@@ -29,6 +31,7 @@ pub use portcullis_guard::{
     Refusal as TokenRefusal, Revocation, Scope, ScopeSet, SigningKeyId, Target, Timestamp, TokenId,
 };
 pub use project::{Project, ProjectKind};
+pub use quota::{LimitOf, LiveTokenLimits, QuotaFull};
 pub use reason::Reason;
 pub use secret::{LastUse, Pepper, Secret, SecretDigest, StoredSecret};
 pub use secret_id::SecretId;

@@ -1,6 +1,7 @@
 //! A project: a tenant.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use portcullis_guard::{Position, ProjectId, Timestamp};
@@ -19,6 +20,8 @@ pub struct Project {
     pub name: String,
     /// How its tokens are signed.
     pub algorithm: SigningAlgorithm,
+    /// How many of its tokens may live at once; absent is no limit.
+    pub live_tokens: Option<NonZeroU32>,
     /// When it was made.
     pub created_at: Timestamp,
     /// The position of its last feed entry.

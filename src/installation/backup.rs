@@ -1,11 +1,11 @@
 //! A copy of a running installation's database, marked so that nobody serves it by mistake.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tempfile::Builder;
+use tempfile::{Builder, TempPath};
 
 use super::files::{FileError, io_error};
 use super::{Error, Installation};
@@ -43,10 +43,7 @@ impl Installation {
         let failed = |source| Error::Store { path: self.database.clone(), source };
         self.store.back_up(&backup).await.map_err(failed)?;
         let bytes = draft.metadata().map_err(io_error(&draft))?.len();
-        draft.persist_noclobber(to).map_err(|failed| match failed.error.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists(to.to_owned()),
-            _ => io_error(to)(failed.error).into(),
-        })?;
+        name(draft, to)?;
         sync(&folder)?;
         Ok(BackedUp { path: to.to_owned(), mark: backup.mark, at, bytes })
     }
@@ -65,6 +62,30 @@ impl Installation {
         };
         (Backup { to: draft.to_owned(), mark, audit }, at)
     }
+}
+
+/// Writes a new file for its owner alone: under its name it is whole, or not there.
+///
+/// # Errors
+/// [`Error::Exists`], and whatever keeps it from being written.
+pub fn write_private(to: &Path, content: &str) -> Result<(), Error> {
+    if to.symlink_metadata().is_ok() {
+        return Err(Error::Exists(to.to_owned()));
+    }
+    let folder = folder_of(to).canonicalize().map_err(io_error(&folder_of(to)))?;
+    let draft = Builder::new().prefix(".portcullis-draft-").tempfile_in(&folder);
+    let mut draft = draft.map_err(io_error(&folder))?;
+    draft.write_all(content.as_bytes()).and_then(|()| draft.as_file().sync_all()).map_err(io_error(to))?;
+    name(draft.into_temp_path(), to)?;
+    Ok(sync(&folder)?)
+}
+
+/// Gives a finished draft its name.
+fn name(draft: TempPath, to: &Path) -> Result<(), Error> {
+    draft.persist_noclobber(to).map_err(|failed| match failed.error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists(to.to_owned()),
+        _ => io_error(to)(failed.error).into(),
+    })
 }
 
 /// The folder that a file is in.

@@ -36,6 +36,9 @@ pub enum FileError {
         /// What is left of its installation.
         left: PathBuf,
     },
+    /// Another process rotates its master key.
+    #[error("the master key of {} is being rotated by another process; look whether it is done, and run the command again", .0.display())]
+    Rotating(PathBuf),
     /// Another server runs on it.
     #[error("another `portcullis serve` runs on {}; stop it, or name another --data-dir", .0.display())]
     Locked(PathBuf),
@@ -72,6 +75,11 @@ impl Files {
         self.folder.join("master.key")
     }
 
+    /// The master key that a rotation is about to put in place.
+    pub(super) fn next_master_key_path(&self) -> PathBuf {
+        self.folder.join("master.key.next")
+    }
+
     /// The first administrator's key.
     #[must_use]
     pub fn admin_key_path(&self) -> PathBuf {
@@ -96,17 +104,12 @@ impl Files {
         if let Some(set) = set {
             return Ok(Some(MasterKey::from_bytes(Zeroizing::new(*set.expose()))));
         }
-        let path = self.master_key_path();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error(&path)(error)),
-        };
-        let mode = path.metadata().map_err(io_error(&path))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(FileError::Open(path));
-        }
-        MasterKey::from_hex(text.trim()).map(Some).ok_or(FileError::NotAMasterKey(path))
+        read_master_key(&self.master_key_path())
+    }
+
+    /// The one that a rotation was about to put in place when it was cut off.
+    pub(super) fn next_master_key(&self) -> Result<Option<MasterKey>, FileError> {
+        read_master_key(&self.next_master_key_path())
     }
 
     /// Writes a file for its owner alone: whole or not at all, and on the disk before this returns.
@@ -124,30 +127,55 @@ impl Files {
     }
 }
 
+/// The master key of a file that only its owner can read; none if there is no such file.
+///
+/// # Errors
+/// [`FileError::Open`], [`FileError::NotAMasterKey`], and what the operating system says.
+pub fn read_master_key(path: &Path) -> Result<Option<MasterKey>, FileError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(path)(error)),
+    };
+    let mode = path.metadata().map_err(io_error(path))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(FileError::Open(path.to_owned()));
+    }
+    MasterKey::from_hex(text.trim()).map(Some).ok_or_else(|| FileError::NotAMasterKey(path.to_owned()))
+}
+
 pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FileError + use<> {
     let path = path.to_owned();
     move |source| FileError::Io { path, source }
 }
 
-/// Held by the one server of a data directory, and released with the process whatever ends it.
+/// Held by the one process that may do something to a data directory, and released with it,
+/// whatever ends it.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
 impl Lock {
-    /// Takes the lock.
+    /// Takes the lock of the one server.
     ///
     /// # Errors
     /// [`FileError::Locked`] if another server has it.
     pub fn take(folder: &Path) -> Result<Self, FileError> {
-        let files = Files::in_folder(folder);
-        files.make_folder()?;
-        let path = folder.join("serve.lock");
-        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = open.map_err(io_error(&path))?;
+        Files::in_folder(folder).make_folder()?;
+        Self::on(&folder.join("serve.lock"), || FileError::Locked(folder.to_owned()))
+    }
+
+    /// Takes the lock of whoever rotates the master key.
+    pub(super) fn of_rotation(files: &Files) -> Result<Self, FileError> {
+        Self::on(&files.folder.join("rotate.lock"), || FileError::Rotating(files.folder.clone()))
+    }
+
+    fn on(path: &Path, taken: impl FnOnce() -> FileError) -> Result<Self, FileError> {
+        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = open.map_err(io_error(path))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(FileError::Locked(folder.to_owned())),
-            Err(TryLockError::Error(error)) => Err(io_error(&path)(error)),
+            Err(TryLockError::WouldBlock) => Err(taken()),
+            Err(TryLockError::Error(error)) => Err(io_error(path)(error)),
         }
     }
 }

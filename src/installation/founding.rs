@@ -89,6 +89,7 @@ fn administration(at: Timestamp) -> Project {
         kind: ProjectKind::Live,
         name: "Administrators".to_owned(),
         algorithm: SigningAlgorithm::default(),
+        live_tokens: None,
         created_at: at,
         changed: Position::START,
     }

@@ -6,6 +6,7 @@ mod backup;
 pub mod doctor;
 mod files;
 mod founding;
+pub mod master;
 mod restore;
 
 use std::net::SocketAddr;
@@ -24,8 +25,8 @@ use crate::store::SqliteStore;
 use crate::store::{Error as StoreError, Installation as _, Store};
 use crate::time::Clock;
 
-pub use backup::BackedUp;
-pub use files::{FileError, Files, Lock};
+pub use backup::{BackedUp, write_private};
+pub use files::{FileError, Files, Lock, read_master_key};
 pub use founding::AdminKey;
 pub use restore::{Returned, Wanted, restore};
 
@@ -90,6 +91,14 @@ pub enum Error {
     /// There is no master key for the database that is there.
     #[error("the master key is missing: neither PORTCULLIS_MASTER_KEY nor {} exists; restore it: nothing can be opened without it", .0.display())]
     NoMasterKey(PathBuf),
+    /// The environment holds the master key, so a new one cannot be put in its place from here.
+    #[error(
+        "PORTCULLIS_MASTER_KEY holds the master key, so the new one must be given too: in PORTCULLIS_NEW_MASTER_KEY, or in a file named with --new-key-file"
+    )]
+    NewMasterKeyMissing,
+    /// The new master key is the one in force.
+    #[error("the new master key is the one that is in force; nothing was changed")]
+    SameMasterKey,
     /// A signing key could not be made.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -154,9 +163,8 @@ impl Installation {
         if founded.backup_mark.is_some() {
             return Err(Error::Backup);
         }
-        let master = files.master_key(settings.master_key.as_ref())?;
-        let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
-        let data_keys = DataKeys::open(&master, &store.data_keys().await.map_err(at)?)?;
+        let set = settings.master_key.as_ref();
+        let data_keys = master::settle(store.as_ref(), &files, set, surroundings.clock.now()).await?;
         let issuer = settle_issuer(founded.issuer, terms)?;
         if issuer.instead_of.is_some() {
             let audit = issuer.audit(&surroundings);

@@ -14,12 +14,12 @@ use tempfile::{Builder, TempDir};
 
 use super::backup::sync;
 use super::files::{FileError, Files, Lock, io_error};
-use super::{Error, Surroundings};
+use super::{Error, Surroundings, master};
 use crate::config::Settings;
 use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::signing_key::SigningKeyTimes;
 use crate::domain::{ApiKey, FeedDraft, Position, SigningAlgorithm, SigningKeyId, Tag, Target, Timestamp};
-use crate::signing::{DataKeys, SealingKey, generate};
+use crate::signing::{SealingKey, generate};
 use crate::store::{
     Restoration, Restored, SealedKey, SigningKeys as _, SqliteStore, StoredSigningKey, Upkeep as _,
 };
@@ -59,9 +59,7 @@ pub async fn restore(
 ) -> Result<Returned, Error> {
     let files = Files::in_folder(&settings.data_dir);
     let copy = Copy::read(&wanted.from).await?;
-    let master = files.master_key(settings.master_key.as_ref())?;
-    let master = master.ok_or_else(|| Error::NoMasterKey(files.master_key_path()))?;
-    let data_keys = DataKeys::open(&master, &copy.data_keys)?;
+    let data_keys = master::open(&copy.data_keys, &files, settings.master_key.as_ref())?.data_keys;
     let is_there = files.database().symlink_metadata().is_ok();
     if is_there && !wanted.replace {
         return Err(Error::Occupied(settings.data_dir.clone()));

@@ -2,7 +2,8 @@
 //!
 //! Group commit: one writer takes whatever has queued up while the last commit ran and commits it
 //! as one transaction, without waiting for more. The insert itself is conditional: a token whose
-//! key or project was edited after the decision is not recorded, and so not handed out.
+//! key or project was edited after the decision is not recorded, and so not handed out; nor is one
+//! beyond the limit of live tokens of either.
 
 mod retention;
 
@@ -13,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::store::{Error as StoreError, IssuedToken, IssuedTokens};
+use crate::domain::QuotaFull;
+use crate::store::{Error as StoreError, IssuedToken, IssuedTokens, Recording};
 
 pub use retention::Retention;
 
@@ -30,6 +32,9 @@ pub enum Error {
     /// Key or project were edited after the decision.
     #[error("the key or its project was changed meanwhile")]
     Moved,
+    /// As many tokens of the key or its project live as may live.
+    #[error("the limit of live tokens is reached")]
+    Quota(QuotaFull),
     /// More tokens are waiting than the log takes.
     #[error("the issuance log is full")]
     Full,
@@ -84,11 +89,9 @@ async fn write(store: Arc<dyn IssuedTokens>, mut waiting: mpsc::Receiver<Waiting
     }
 }
 
-fn outcomes(recorded: Result<Vec<bool>, StoreError>, tokens: usize) -> Vec<Result<(), Error>> {
+fn outcomes(recorded: Result<Vec<Recording>, StoreError>, tokens: usize) -> Vec<Result<(), Error>> {
     match recorded {
-        Ok(recorded) => {
-            recorded.into_iter().map(|yes| if yes { Ok(()) } else { Err(Error::Moved) }).collect()
-        }
+        Ok(recorded) => recorded.into_iter().map(outcome).collect(),
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -97,5 +100,13 @@ fn outcomes(recorded: Result<Vec<bool>, StoreError>, tokens: usize) -> Vec<Resul
             );
             vec![Err(Error::NotCommitted); tokens]
         }
+    }
+}
+
+fn outcome(recorded: Recording) -> Result<(), Error> {
+    match recorded {
+        Recording::Recorded => Ok(()),
+        Recording::Moved => Err(Error::Moved),
+        Recording::Full(full) => Err(Error::Quota(full)),
     }
 }

@@ -10,6 +10,8 @@ use crate::time::{Clock, Moment};
 
 /// How often it is looked for old rows.
 const EVERY: Duration = Duration::from_mins(1);
+/// How long the counts of tokens are kept that are over.
+const COUNTS_KEPT: Duration = Duration::from_hours(1);
 /// How many rows one transaction deletes.
 const BATCH: u32 = 500;
 /// How many of them follow each other; what is left then goes with the next turn.
@@ -31,7 +33,7 @@ impl Retention {
         Self { store, clock, span, cleared: Mutex::default() }
     }
 
-    /// One turn of the loop: deletes what is old, if a minute has passed since none of it was
+    /// One turn of the loop: deletes what is old, counts of live tokens that are over too, if a minute has passed since none of it was
     /// left; tells how many rows that were.
     ///
     /// # Errors
@@ -46,6 +48,9 @@ impl Retention {
             let batch = self.store.forget_issued(self.clock.now().before(self.span), BATCH).await?;
             deleted += batch;
             if batch < u64::from(BATCH) {
+                // Kept for a while beyond their end: a clock that was wrong for a moment, here or on
+                // another node, must not make room.
+                self.store.forget_counts(began.wall().before(COUNTS_KEPT)).await?;
                 *cleared = Some(began);
                 break;
             }

@@ -12,11 +12,12 @@ use crate::domain::catalogue::InvalidEntry;
 use crate::domain::edit::{EditRefused, KeyChange, KeyEdit};
 use crate::domain::feed::{Changed, FeedDraft, Tag};
 use crate::domain::grant::MintRecord;
+use crate::domain::signing_key::SigningKeyState;
 use crate::domain::{
-    ApiKey, Audience, KeyDetails, KeyId, KeyState, Pepper, Position, ProjectId, Reason, Secret,
+    ApiKey, Audience, KeyDetails, KeyId, KeyState, Pepper, Position, ProjectId, Reason, Secret, SigningKeyId,
 };
 use crate::entropy::Entropy;
-use crate::signing::SealingKey;
+use crate::signing::{Error as SigningError, InvalidPrivateKey, SealingKey};
 use crate::store::{Error as StoreError, Lookup, NewKey, Store};
 use crate::time::Clock;
 
@@ -44,9 +45,30 @@ pub enum Error {
     /// An audience that the token server keeps for itself or gives every project.
     #[error("audiences that begin with the issuer are given by Portcullis itself")]
     OwnAudience,
+    /// What was to be imported is no private key that signs tokens.
+    #[error(transparent)]
+    PrivateKey(#[from] InvalidPrivateKey),
+    /// A signing key that is here, or was: what a revoked one signs is refused for ever.
+    #[error("the signing key {kid} is {state} here{}", already(*state))]
+    KnownSigningKey {
+        /// Which one.
+        kid: SigningKeyId,
+        /// Where in its life it is.
+        state: SigningKeyState,
+    },
+    /// A stored signing key cannot be opened.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The database says no, or nothing.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn already(state: SigningKeyState) -> &'static str {
+    match state {
+        SigningKeyState::Gone => "; one that is gone never comes back, import another",
+        _ => " already; there is nothing to import",
+    }
 }
 
 /// Carries out acts, in somebody's name.
@@ -255,6 +277,7 @@ fn described(details: &KeyDetails) -> Value {
         "audiences": details.audiences,
         "token_lifetime": details.token_lifetime.map(crate::domain::Lifetime::secs),
         "require_scope": details.require_scope,
+        "live_tokens": details.live_tokens,
         "expires_at": details.expires_at.map(crate::domain::Timestamp::secs),
     })
 }

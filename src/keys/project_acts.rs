@@ -1,5 +1,7 @@
 //! The acts on projects: making them, their scope catalogues, their audiences.
 
+use std::num::NonZeroU32;
+
 use serde_json::{Value, json};
 
 use super::acts::{Acts, Done, Error};
@@ -14,11 +16,24 @@ use crate::domain::{
 use crate::store::{Error as StoreError, NewProject};
 
 impl Acts {
-    /// Makes a project.
+    /// Makes a project without limits.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn create_project(&self, name: &str, kind: ProjectKind) -> Result<Project, Error> {
+        self.create_limited_project(name, kind, None).await
+    }
+
+    /// Makes a project of which so many tokens may live.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn create_limited_project(
+        &self,
+        name: &str,
+        kind: ProjectKind,
+        live_tokens: Option<NonZeroU32>,
+    ) -> Result<Project, Error> {
         check_name(name)?;
         let id = format!("prj_{}", base62::encode::<16>(&self.entropy.bytes::<16>()));
         let id: ProjectId = id.parse().expect("base62 and an underscore are a well-formed project id");
@@ -28,11 +43,12 @@ impl Acts {
             kind,
             name: name.to_owned(),
             algorithm: SigningAlgorithm::default(),
+            live_tokens,
             created_at: at,
             changed: Position::START,
         };
         let feed = FeedDraft::changed(Changed::Project { project: project.id.clone() }, self.tag());
-        let detail = json!({ "name": name, "kind": kind });
+        let detail = json!({ "name": name, "kind": kind, "live_tokens": live_tokens });
         let audit = self.audit(Act::CreateProject, Some(&project.id), project.id.as_str(), detail);
         project.changed =
             self.store.create_project(&NewProject { project: project.clone(), feed, audit }).await?;
@@ -83,6 +99,20 @@ impl Acts {
     pub async fn remove_audience(&self, project: &ProjectId, audience: Audience) -> Result<Done, Error> {
         let target = audience.to_string();
         self.change_project(project, ProjectEdit::RemoveAudience(audience), target, json!({})).await
+    }
+
+    /// Sets how many of a project's tokens may live at once, or lifts the limit. Tokens that are out
+    /// live on, and count.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_live_tokens(
+        &self,
+        project: &ProjectId,
+        limit: Option<NonZeroU32>,
+    ) -> Result<Done, Error> {
+        let detail = json!({ "live_tokens": limit });
+        self.change_project(project, ProjectEdit::SetLiveTokens(limit), project.to_string(), detail).await
     }
 
     pub(super) async fn change_project(

@@ -4,6 +4,12 @@
 //! at once by the feed. Dropping alone would not do: a load that began before an edit can end
 //! after it and put the old record back (threat S23). So the newest entry seen for a key, its
 //! project and for all is remembered, and a record read at an older position is a miss.
+//!
+//! What all keys of a project share, its catalogue above all, is remembered once for all of them. A
+//! key is always read together with the position of its project's last entry, in one snapshot; a
+//! part of that very position is what the snapshot has, however long ago it was read, and any
+//! other is not used. So the two never have to be read at once, and the record that they make up
+//! is that of one position: none is refused by the issuance log for parts of different age.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,7 +19,7 @@ use moka::future::Cache;
 use tokio::time::timeout;
 
 use crate::domain::feed::{Changed, FeedEntry, Published};
-use crate::domain::grant::MintRecord;
+use crate::domain::grant::{MintRecord, ProjectPart};
 use crate::domain::{KeyId, Position, ProjectId, SecretDigest, Target};
 use crate::revocation::Follower;
 use crate::store::{Error, Lookup, Snapshot, Store, Unavailable};
@@ -25,6 +31,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many records are remembered.
 const CAPACITY: u64 = 10_000;
+/// How much of projects is remembered, in values that they name.
+const PARTS_CAPACITY: u64 = 500_000;
 
 /// Whether a remembered record will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +50,8 @@ pub struct Records {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     cache: Cache<Name, Arc<Read>>,
+    /// Of each project what it was at the position of its last entry.
+    parts: Cache<PartName, ProjectPart>,
     newest: RwLock<Arc<Newest>>,
 }
 
@@ -49,6 +59,23 @@ pub struct Records {
 enum Name {
     Id(KeyId),
     Digest([u8; 32]),
+}
+
+/// What a part of a project is remembered by. It never changes, so it never has to be dropped; in
+/// another history the same position means something else.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PartName {
+    project: ProjectId,
+    changed: Position,
+    history: u64,
+}
+
+/// Why a part of a project was not found.
+enum NoPart {
+    /// The project was edited since the key was read.
+    Edited,
+    /// The database says nothing; it was logged.
+    Unreadable,
 }
 
 /// A read of the database: of a key, or that there is none of that name.
@@ -64,7 +91,9 @@ impl Records {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let cache = Cache::builder().max_capacity(CAPACITY).time_to_live(LONGEST).build();
-        Self { store, clock, cache, newest: RwLock::new(Arc::new(Newest::of_history(0))) }
+        let size = |_: &PartName, part: &ProjectPart| u32::try_from(part.size()).unwrap_or(u32::MAX);
+        let parts = Cache::builder().max_capacity(PARTS_CAPACITY).weigher(size).time_to_live(LONGEST).build();
+        Self { store, clock, cache, parts, newest: RwLock::new(Arc::new(Newest::of_history(0))) }
     }
 
     /// The key of this id.
@@ -85,7 +114,7 @@ impl Records {
 
     async fn find(&self, name: Name, how: Use) -> Result<Option<Arc<MintRecord>>, Error> {
         if how == Use::Fresh {
-            let read = Arc::new(self.load(&name).await?);
+            let read = Arc::new(self.load_whole(&name).await?);
             // It serves whoever comes next: a stranger who fails on and on refreshes what is
             // remembered of a key, and does not push it out.
             self.cache.insert(name, read.clone()).await;
@@ -102,11 +131,11 @@ impl Records {
             }
             self.cache.invalidate(&name).await;
         }
-        Ok(self.load(&name).await?.record)
+        Ok(self.load_whole(&name).await?.record)
     }
 
     async fn position(&self) -> Result<Position, Error> {
-        timeout(LOAD_TIMEOUT, self.store.position()).await.unwrap_or(Err(Unavailable::Slow.into()))
+        within(self.store.position()).await
     }
 
     fn still_serves(&self, name: &Name, read: &Read) -> bool {
@@ -134,16 +163,64 @@ impl Records {
         read
     }
 
+    /// A key by itself, with what is remembered of its project if that is what it was then.
     async fn load(&self, name: &Name) -> Result<Read, Error> {
         let (history, began) = (self.newest().history, Moment::now(self.clock.as_ref()));
-        let by = match name {
-            Name::Id(id) => Lookup::Id(id.clone()),
-            Name::Digest(digest) => Lookup::Digest(SecretDigest::from_bytes(*digest)),
-        };
-        let answer = timeout(LOAD_TIMEOUT, self.store.mint_record(&by)).await;
-        let Snapshot { position, value } = answer.unwrap_or(Err(Unavailable::Slow.into()))?;
+        let Snapshot { position, value } = within(self.store.key_part(&name.lookup())).await?;
+        let Some(key) = value else { return Ok(Read { record: None, position, history, began }) };
+        let project = key.key.project.clone();
+        let part = self.part(PartName { project, changed: key.project_changed, history }).await;
+        match part {
+            Ok(part) => {
+                let record = Some(Arc::new(MintRecord::of(key, part, position)));
+                Ok(Read { record, position, history, began })
+            }
+            Err(why) => match *why {
+                NoPart::Edited => self.load_whole(name).await,
+                NoPart::Unreadable => Err(Unavailable::Slow.into()),
+            },
+        }
+    }
+
+    /// All of it in one snapshot.
+    async fn load_whole(&self, name: &Name) -> Result<Read, Error> {
+        let (history, began) = (self.newest().history, Moment::now(self.clock.as_ref()));
+        let Snapshot { position, value } = within(self.store.mint_record(&name.lookup())).await?;
+        if let Some(record) = &value {
+            let (project, changed) = (record.project.id.clone(), record.project.changed);
+            self.parts.insert(PartName { project, changed, history }, record.project_part()).await;
+        }
         Ok(Read { record: value.map(Arc::new), position, history, began })
     }
+
+    async fn part(&self, name: PartName) -> Result<ProjectPart, Arc<NoPart>> {
+        let (project, changed) = (name.project.clone(), name.changed);
+        let load = async move {
+            match within(self.store.project_part(&project)).await {
+                Ok(Some(part)) if part.changed() == changed => Ok(part),
+                Ok(_) => Err(NoPart::Edited),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "a project's catalogue could not be read");
+                    Err(NoPart::Unreadable)
+                }
+            }
+        };
+        self.parts.try_get_with(name, load).await
+    }
+}
+
+impl Name {
+    fn lookup(&self) -> Lookup {
+        match self {
+            Self::Id(id) => Lookup::Id(id.clone()),
+            Self::Digest(digest) => Lookup::Digest(SecretDigest::from_bytes(*digest)),
+        }
+    }
+}
+
+async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(LOAD_TIMEOUT, answer).await.unwrap_or(Err(Unavailable::Slow.into()))
 }
 
 impl Follower for Records {

@@ -10,7 +10,7 @@ use crate::domain::edit::ProjectEdit;
 use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::signing_key::{SigningKeyLife, retire_now, rotate, rotation_is_due};
 use crate::domain::{ProjectId, SigningAlgorithm, SigningKeyId, Target};
-use crate::signing::generate;
+use crate::signing::{Damaged, Error as SigningError, PrivateKey, generate};
 use crate::store::{Error as StoreError, SigningKeysChange, StoredSigningKey};
 
 impl Acts {
@@ -56,6 +56,46 @@ impl Acts {
         let change = SigningKeysChange { expected, new: new.clone(), retired: vec![gone], feed, audit };
         self.store.change_signing_keys(&change).await?;
         Ok(new)
+    }
+
+    /// Takes in a private key from elsewhere: announced like one that was made here, and those of its
+    /// algorithm before it retire when it signs. What was signed with it elsewhere verifies at once.
+    ///
+    /// # Errors
+    /// [`Error::KnownSigningKey`], also for one that was revoked or is gone; [`StoreError::Conflict`]
+    /// if somebody else rotated meanwhile.
+    pub async fn import_signing_key(&self, key: &PrivateKey, why: &Why) -> Result<StoredSigningKey, Error> {
+        let (stored, now) = (self.store.signing_keys().await?, self.clock.now());
+        if let Some(known) = stored.iter().find(|known| known.kid == *key.kid()) {
+            return Err(Error::KnownSigningKey { kid: known.kid.clone(), state: known.times.state(now) });
+        }
+        let change = rotate(&lives(&stored), key.algorithm(), now);
+        let new = key.seal(change.new, &self.signing, self.entropy.as_ref());
+        let retired: Vec<&SigningKeyId> = change.retired.iter().map(|key| &key.kid).collect();
+        let detail = json!({
+            "algorithm": new.algorithm, "retires": retired, "reason": why.reason, "note": why.note,
+        });
+        let feed = FeedDraft::changed(Changed::SigningKeys, self.tag());
+        let audit = self.audit(Act::ImportSigningKey, None, new.kid.as_str(), detail);
+        let (expected, retired) = (expected(&stored), change.retired);
+        let change = SigningKeysChange { expected, new: Some(new.clone()), retired, feed, audit };
+        self.store.change_signing_keys(&change).await?;
+        Ok(new)
+    }
+
+    /// Takes a private key out of its seal; the audit log knows of it first.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`StoreError::Missing`] if there is no such key, or it is gone.
+    pub async fn export_signing_key(&self, kid: &SigningKeyId, why: &Why) -> Result<PrivateKey, Error> {
+        let (stored, now) = (self.store.signing_keys().await?, self.clock.now());
+        let mut published = stored.iter().filter(|key| key.times.state(now).is_published());
+        let found = published.find(|key| key.kid == *kid).ok_or(StoreError::Missing("signing key"))?;
+        let key = PrivateKey::unseal(found, &self.signing);
+        let key = key.map_err(|Damaged| SigningError::Damaged(kid.clone()))?;
+        let detail = json!({ "algorithm": found.algorithm, "reason": why.reason, "note": why.note });
+        self.store.note(&self.audit(Act::ExportSigningKey, None, kid.as_str(), detail)).await?;
+        Ok(key)
     }
 
     /// Announces successors of signing keys that are older than `every`. Another node that was

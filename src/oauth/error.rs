@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::domain::grant::Refusal;
+use crate::domain::{LimitOf, QuotaFull, Timestamp};
 use crate::issuance::Error as IssuanceError;
 use crate::keys::Denied;
 use crate::signing::Error as SigningError;
@@ -43,6 +44,14 @@ pub(super) enum Error {
     /// Too many failures, or too many acts.
     #[error("too many requests of this kind; wait before the next one")]
     TooMany(Duration),
+    /// As many tokens live as may live.
+    #[error("{} has as many live tokens as it may have; wait until some end, or revoke some", owner(*.limit_of))]
+    Quota {
+        /// Whose limit is reached.
+        limit_of: LimitOf,
+        /// How long until there is a place.
+        wait: Duration,
+    },
     /// It cannot be done, or not be known, now.
     #[error("the server cannot answer at the moment; try again shortly")]
     Unavailable,
@@ -59,6 +68,14 @@ pub(super) enum Challenge {
     Basic,
     /// `Bearer`.
     Bearer,
+}
+
+/// Who has that limit, as the answer calls it.
+const fn owner(limit_of: LimitOf) -> &'static str {
+    match limit_of {
+        LimitOf::Key => "the API key",
+        LimitOf::Project => "the API key's project",
+    }
 }
 
 impl Challenge {
@@ -98,10 +115,18 @@ impl Error {
             Self::UnsupportedGrantType => ("unsupported_grant_type", StatusCode::BAD_REQUEST),
             Self::InvalidScope(_) => ("invalid_scope", StatusCode::BAD_REQUEST),
             Self::InvalidTarget(_) => ("invalid_target", StatusCode::BAD_REQUEST),
-            Self::TooMany(_) => ("temporarily_unavailable", StatusCode::TOO_MANY_REQUESTS),
+            Self::TooMany(_) | Self::Quota { .. } => {
+                ("temporarily_unavailable", StatusCode::TOO_MANY_REQUESTS)
+            }
             Self::Unavailable => ("temporarily_unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Server => ("server_error", StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+
+    /// There is no place for the token, and when there will be one.
+    #[must_use]
+    pub(super) fn quota(full: QuotaFull, now: Timestamp) -> Self {
+        Self::Quota { limit_of: full.limit_of, wait: full.until.since(now) }
     }
 
     /// Nobody was authenticated by the scheme that was tried.
@@ -140,6 +165,9 @@ impl Error {
         match self {
             // Rounded up: who waits as long as told is not told to wait again.
             Self::TooMany(wait) => Some(wait.as_secs() + 1),
+            Self::Quota { wait, .. } => {
+                Some(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1))
+            }
             Self::Unavailable => Some(1),
             _ => None,
         }

@@ -42,6 +42,7 @@ pub(super) async fn token(State(server): State<Arc<Server>>, request: KeyRequest
         match server.issuance.record(row(&grant, &request)).await {
             Ok(()) => return Ok(Minted { grant, token }),
             Err(IssuanceError::Moved) => {}
+            Err(IssuanceError::Quota(full)) => return Err(Error::quota(full, server.clock.now())),
             Err(error) => return Err(error.into()),
         }
     }
@@ -78,6 +79,7 @@ fn row(grant: &Grant, request: &KeyRequest) -> IssuedToken {
         expires_at: claims.exp,
         parent: None,
         position: claims.pos,
+        limits: grant.limits,
     }
 }
 

@@ -8,8 +8,9 @@ use jsonwebtoken::{EncodingKey, Header};
 use portcullis_guard::KeySet;
 
 use super::pair::Pair;
+use super::private::PrivateKey;
 use super::provider;
-use super::sealing::SealingKey;
+use super::sealing::{Damaged, SealingKey};
 use crate::domain::signing_key::SigningKeyTimes;
 use crate::domain::{Claims, SigningAlgorithm, SigningKeyId, Timestamp};
 use crate::entropy::Entropy;
@@ -96,14 +97,9 @@ impl Ring {
 
 impl SigningKey {
     fn open(stored: &StoredSigningKey, sealing: &SealingKey) -> Result<Self, Error> {
-        let damaged = || Error::Damaged(stored.kid.clone());
-        let pkcs8 = sealing.open(stored.kid.as_str(), &stored.sealed).map_err(|_| damaged())?;
-        let pair = Pair::open(stored.algorithm, &pkcs8).ok_or_else(damaged)?;
-        let (private, jwk) = (pair.encoding_key(&pkcs8), pair.public());
-        if jwk.common.key_id.as_deref() != Some(stored.kid.as_str()) {
-            return Err(damaged());
-        }
-        let pair = provider::keep(&pkcs8, pair);
+        let private = PrivateKey::unseal(stored, sealing);
+        let (private, pair, jwk) =
+            private.map_err(|Damaged| Error::Damaged(stored.kid.clone()))?.into_parts();
         Ok(Self {
             kid: stored.kid.clone(),
             algorithm: stored.algorithm,
@@ -183,7 +179,7 @@ impl Keyring {
     }
 }
 
-/// Makes a new signing key, sealed; its id is its thumbprint (RFC 7638).
+/// Makes a new signing key, sealed.
 ///
 /// # Panics
 /// If the operating system gives no randomness.
@@ -194,14 +190,7 @@ pub fn generate(
     sealing: &SealingKey,
     entropy: &dyn Entropy,
 ) -> StoredSigningKey {
-    provider::install();
-    let (pair, pkcs8) = Pair::generate(algorithm);
-    let jwk = pair.public();
-    let kid: SigningKeyId =
-        jwk.common.key_id.as_deref().and_then(|kid| kid.parse().ok()).expect("a thumbprint is base64url");
-    let public = serde_json::to_string(&jwk).expect("a JWK is JSON");
-    let sealed = sealing.seal(kid.as_str(), &pkcs8, entropy);
-    StoredSigningKey { kid, algorithm, sealed, public, times }
+    PrivateKey::generate(algorithm).seal(times, sealing, entropy)
 }
 
 #[cfg(test)]

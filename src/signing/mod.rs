@@ -4,9 +4,11 @@
 
 mod keyring;
 mod pair;
+mod private;
 mod provider;
 mod sealing;
 
 pub use keyring::{Error, Keyring, Ring, SignedToken, generate};
+pub use private::{InvalidPrivateKey, PrivateKey};
 pub use provider::install as install_provider;
 pub use sealing::{Damaged, DataKeys, MasterKey, SealingKey, WrongMasterKey};

@@ -30,25 +30,26 @@ const NO_RANDOMNESS: &str = "an operating system that gives no randomness cannot
 impl Pair {
     /// A new key, and as PKCS#8.
     pub(super) fn generate(algorithm: SigningAlgorithm) -> (Self, Zeroizing<Vec<u8>>) {
-        let written = "a fresh key pair can be written out";
-        let (pair, pkcs8) = match algorithm {
+        let pair = match algorithm {
             SigningAlgorithm::Es256 => {
-                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect(NO_RANDOMNESS);
-                let pkcs8 = pair.to_pkcs8v1().expect(written).as_ref().to_vec();
-                (Self::Ec(pair), pkcs8)
+                Self::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect(NO_RANDOMNESS))
             }
-            SigningAlgorithm::EdDsa => {
-                let pair = Ed25519KeyPair::generate().expect(NO_RANDOMNESS);
-                let pkcs8 = pair.to_pkcs8v1().expect(written).as_ref().to_vec();
-                (Self::Ed(pair), pkcs8)
-            }
+            SigningAlgorithm::EdDsa => Self::Ed(Ed25519KeyPair::generate().expect(NO_RANDOMNESS)),
             SigningAlgorithm::Rs256 => {
-                let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect(NO_RANDOMNESS);
-                let pkcs8 = pair.as_der().expect(written).as_ref().to_vec();
-                (Self::Rsa(pair), pkcs8)
+                Self::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).expect(NO_RANDOMNESS))
             }
         };
-        (pair, Zeroizing::new(pkcs8))
+        pair.rewritten().expect("a fresh key pair can be written out")
+    }
+
+    /// The same, and as PKCS#8 in the form that we make ourselves.
+    pub(super) fn rewritten(self) -> Option<(Self, Zeroizing<Vec<u8>>)> {
+        let pkcs8 = match &self {
+            Self::Ec(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
+            Self::Ed(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
+            Self::Rsa(pair) => pair.as_der().ok()?.as_ref().to_vec(),
+        };
+        Some((self, Zeroizing::new(pkcs8)))
     }
 
     /// Reads PKCS#8; none if it is no private key for this algorithm.

@@ -160,6 +160,24 @@ impl DataKeys {
         Ok(Self::new(&*key("pepper")?, &*key("signing")?))
     }
 
+    /// Those of a database, sealed under another master key; their names and times stay.
+    ///
+    /// # Errors
+    /// [`WrongMasterKey`], also where one of them is damaged.
+    pub fn reseal(
+        old: &MasterKey,
+        new: &MasterKey,
+        sealed: &[SealedKey],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<SealedKey>, WrongMasterKey> {
+        let (old, new) = (old.sealing(), new.sealing());
+        let reseal = |key: &SealedKey| {
+            let plain = old.open(&key.name, &key.sealed).map_err(|Damaged| WrongMasterKey)?;
+            Ok(SealedKey { sealed: new.seal(&key.name, &plain, entropy), ..key.clone() })
+        };
+        sealed.iter().map(reseal).collect()
+    }
+
     fn new(pepper: &[u8; 32], signing: &[u8; 32]) -> Self {
         Self { pepper: Arc::new(Pepper::new(pepper)), signing: Arc::new(SealingKey::new(signing)) }
     }
@@ -185,6 +203,24 @@ mod tests {
             edited[1].sealed[place] ^= 1;
             assert!(DataKeys::open(&master, &edited).is_err(), "byte {place}");
         }
+    }
+
+    #[test]
+    fn data_keys_that_were_sealed_anew_are_the_same_and_open_under_the_new_master_key_only() {
+        let [old, new] = [0, 1].map(|_| MasterKey::generate(&SystemEntropy));
+        let (_, mut sealed) = DataKeys::generate(&old, Timestamp::from_secs(0), &SystemEntropy);
+        // One of a later release, which this one knows nothing of.
+        let later = old.sealing().seal("sessions", b"later", &SystemEntropy);
+        sealed.push(SealedKey { name: "sessions".into(), sealed: later, ..sealed[0].clone() });
+        let anew = DataKeys::reseal(&old, &new, &sealed, &SystemEntropy).unwrap();
+        assert!(DataKeys::open(&new, &anew).is_ok() && DataKeys::open(&old, &anew).is_err());
+        for (before, after) in sealed.iter().zip(&anew) {
+            assert_eq!((&before.name, before.created_at), (&after.name, after.created_at));
+            let [was, is] = [(&old, before), (&new, after)]
+                .map(|(master, key)| master.sealing().open(&key.name, &key.sealed).unwrap());
+            assert_eq!(was, is);
+        }
+        assert!(DataKeys::reseal(&new, &old, &sealed, &SystemEntropy).is_err());
     }
 
     #[test]

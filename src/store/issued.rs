@@ -3,16 +3,20 @@
 use async_trait::async_trait;
 
 use super::Error;
-use crate::domain::{KeyId, Position, ProjectId, ScopeSet, Timestamp, TokenId};
+use crate::domain::quota::Wanted;
+use crate::domain::{KeyId, LiveTokenLimits, Position, ProjectId, QuotaFull, ScopeSet, Timestamp, TokenId};
 
 /// The issuance log.
 #[async_trait]
 pub trait IssuedTokens: Send + Sync {
-    /// Records tokens, durably, in one transaction: each only if its key is active and neither
-    /// key nor project has an entry beyond the position that the token was decided at. Tells for
-    /// each, in order, whether it was recorded; one whose `jti` is there already is not. On any
-    /// error nothing was.
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error>;
+    /// Records tokens, durably, all or nothing: each only if its key is active, neither key nor
+    /// project has an entry beyond the position that the token was decided at, and its limits of
+    /// live tokens leave a place; the tokens before it in `tokens` count. Tells for each, in order,
+    /// what became of it. On any error nothing was recorded.
+    ///
+    /// A token without limits costs one insert and nothing else; see [`crate::domain::quota`] for
+    /// how the others are counted.
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error>;
 
     /// A key's tokens within a range, the newest first, at most `limit`; their `position` is not
     /// read back. Rows are found by time alone: a key that mints rarely is searched for.
@@ -26,10 +30,24 @@ pub trait IssuedTokens: Send + Sync {
     /// Deletes at most `limit` tokens minted before this time, the oldest first; tells how many.
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error>;
 
+    /// Drops the counts of tokens that were over at this time; tells how many.
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error>;
+
     /// The newest of a key's tokens.
     async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
         self.issued_within(key, &IssuedRange::default(), limit).await
     }
+}
+
+/// What became of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// It is in the log.
+    Recorded,
+    /// It is not: key or project were edited after the decision, or its `jti` is there already.
+    Moved,
+    /// It is not: as many tokens live as may live.
+    Full(QuotaFull),
 }
 
 /// Tokens that were minted at or after a time, and before another token.
@@ -66,4 +84,16 @@ pub struct IssuedToken {
     pub parent: Option<TokenId>,
     /// The position that it was decided at. Not a column: what the insert is conditional on.
     pub position: Position,
+    /// The limits that it was decided under. Not columns: an edit of a limit moves `changed`, so
+    /// limits that hold no longer are refused with the position.
+    pub limits: LiveTokenLimits,
+}
+
+impl IssuedToken {
+    /// As it is counted.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted<'_> {
+        let (project, key, limits) = (&self.project, &self.key, self.limits);
+        Wanted { project, key, limits, at: self.issued_at, expires_at: self.expires_at }
+    }
 }

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use crate::domain::audit::{AuditDraft, AuditRow};
 use crate::domain::edit::{KeyChange, ProjectChange};
 use crate::domain::feed::{FeedDraft, Published, Tag};
-use crate::domain::grant::MintRecord;
+use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use crate::domain::signing_key::{SigningKeyLife, SigningKeyTimes};
 use crate::domain::{
     ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, SecretDigest,
@@ -26,7 +26,7 @@ use crate::domain::{
 };
 
 pub use error::{Error, Unavailable};
-pub use issued::{IssuedRange, IssuedToken, IssuedTokens};
+pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Restoration, Restored, Upkeep};
 
@@ -75,6 +75,11 @@ pub trait Installation: Send + Sync {
     /// The random keys that seal the rest, sealed under the master key.
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error>;
 
+    /// Seals the data keys under another master key, all or nothing, and tells the audit log;
+    /// [`Error::Conflict`] if they are not sealed as they were when they were read. What they were
+    /// sealed as before is left nowhere that the engine can reach.
+    async fn reseal_data_keys(&self, resealing: &Resealing) -> Result<(), Error>;
+
     /// Records another issuer. The feed is told nothing: no server runs meanwhile.
     async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error>;
 }
@@ -118,11 +123,28 @@ pub struct SealedKey {
     pub created_at: Timestamp,
 }
 
+/// The data keys under another master key. The feed is told nothing: whoever has opened them goes on.
+#[derive(Debug)]
+pub struct Resealing {
+    /// As they were read.
+    pub expected: Vec<SealedKey>,
+    /// The same ones, sealed anew.
+    pub sealed: Vec<SealedKey>,
+    /// What the audit log is told.
+    pub audit: AuditDraft,
+}
+
 /// What a key's decision reads.
 #[async_trait]
 pub trait Records: Send + Sync {
     /// All that a mint's decision reads, and the feed counter, in one snapshot.
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error>;
+
+    /// The part of it that is the key's own, and the feed counter, in one snapshot.
+    async fn key_part(&self, by: &Lookup) -> Result<Snapshot<Option<KeyPart>>, Error>;
+
+    /// The part of it that all keys of a project share, in one snapshot.
+    async fn project_part(&self, project: &ProjectId) -> Result<Option<ProjectPart>, Error>;
 
     /// The feed counter: whether anything was published since a snapshot was read.
     async fn position(&self) -> Result<Position, Error>;
@@ -164,7 +186,8 @@ pub trait Projects: Send + Sync {
     /// A project's own audiences, in order.
     async fn audiences(&self, project: &ProjectId) -> Result<Vec<Audience>, Error>;
 
-    /// Edits a project as it was read; [`Error::Conflict`] if its `changed` has moved,
+    /// Edits a project as it was read; a limit of live tokens that comes counts what lives, in the
+    /// same transaction. [`Error::Conflict`] if its `changed` has moved,
     /// [`Error::Missing`] if the scope or audience to remove is not there, [`Error::Taken`] if the
     /// audience to add is some project's already.
     async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error>;
@@ -199,7 +222,8 @@ pub trait Keys: Send + Sync {
     /// Edits a key as it was read; [`Error::Conflict`] if its `changed` or its project's has
     /// moved, [`Error::Missing`] if it, or the secret to end, is not there. Deleting drops its
     /// secrets; regenerating ends the old ones; whatever concerns secrets drops those whose end has
-    /// come.
+    /// come. A limit of live tokens that comes counts what lives; whatever kills the key's tokens
+    /// frees their places.
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error>;
 
     /// Writes down when secrets were used last, unless a later use is written already. It is no
@@ -346,6 +370,9 @@ impl StoredSigningKey {
 /// The audit log.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
+    /// Appends the row of an act that stores nothing else.
+    async fn note(&self, act: &AuditDraft) -> Result<(), Error>;
+
     /// Rows after number `after`, in order, at most `limit`.
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error>;
 }

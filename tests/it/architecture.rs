@@ -14,7 +14,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("store", &["domain"]),
     ("signing", &["domain", "entropy", "store"]),
     ("revocation", &["domain", "signing", "store", "time"]),
-    ("issuance", &["store", "time"]),
+    ("issuance", &["domain", "store", "time"]),
     ("keys", &["domain", "entropy", "revocation", "signing", "store", "time"]),
     ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time", "tls"]),
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "in a test, what must not fail may panic")]
 
 mod architecture;
+mod canary;
 mod cli;
 mod docs;
 mod domain;
 mod foreign;
+mod fuzz;
 mod gate;
 mod http;
 mod issuance;

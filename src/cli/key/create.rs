@@ -1,5 +1,7 @@
 //! `portcullis key create`
 
+use std::num::NonZeroU32;
+
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry};
@@ -33,6 +35,9 @@ pub(in crate::cli) struct Args {
     /// A request must name the scope that it wants.
     #[arg(long)]
     require_scope: bool,
+    /// How many of its tokens may live at once [default: any number].
+    #[arg(long, value_name = "N")]
+    live_tokens: Option<NonZeroU32>,
     /// How it authenticates [default: any way]; repeatable.
     #[arg(long = "auth-method", value_name = "METHOD", value_parser = values::auth_method())]
     auth_methods: Vec<AuthMethod>,
@@ -68,6 +73,7 @@ impl Args {
             audiences: self.audiences,
             token_lifetime: self.token_lifetime,
             require_scope: self.require_scope,
+            live_tokens: self.live_tokens,
             auth_methods: self.auth_methods.into_iter().collect(),
             expires_at: self.expires.map(|expiry| expiry.from(session.acts.clock.now())).transpose()?,
         })

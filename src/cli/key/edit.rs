@@ -1,5 +1,7 @@
 //! `portcullis key edit`
 
+use std::num::NonZeroU32;
+
 use clap::ArgAction;
 
 use crate::cli::failure::Failure;
@@ -58,6 +60,12 @@ struct Changes {
     /// Whether a request must name the scope that it wants.
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     require_scope: Option<bool>,
+    /// How many of its tokens may live at once.
+    #[arg(long, value_name = "N", conflicts_with = "unlimited_live_tokens")]
+    live_tokens: Option<NonZeroU32>,
+    /// Any number of its tokens may live at once.
+    #[arg(long)]
+    unlimited_live_tokens: bool,
     /// How it authenticates, in place of the ways that it has; repeatable.
     #[arg(long = "auth-method", value_name = "METHOD", value_parser = values::auth_method(),
           conflicts_with = "any_auth_method")]
@@ -120,6 +128,11 @@ impl Edit {
             allowlist: allowlist.unwrap_or(before.allowlist),
             token_lifetime: changes.token_lifetime.or(before.token_lifetime),
             require_scope: changes.require_scope.unwrap_or(before.require_scope),
+            live_tokens: if changes.unlimited_live_tokens {
+                None
+            } else {
+                changes.live_tokens.or(before.live_tokens)
+            },
             expires_at: if changes.never_expires { None } else { expires_at.or(before.expires_at) },
         }
     }

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use serde::Serialize;
 
-use crate::cli::output::{Report, Row, joined, write_fields};
+use crate::cli::output::{Report, Row, joined, limit, write_fields};
 use crate::domain::grant::MintRecord;
 use crate::domain::{
     ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret,
@@ -25,6 +26,7 @@ pub(super) struct KeyRow {
     audiences: Vec<Audience>,
     token_lifetime: u32,
     require_scope: bool,
+    live_tokens: Option<NonZeroU32>,
     created_at: i64,
     expires_at: Option<i64>,
     position: Position,
@@ -41,6 +43,7 @@ impl From<ApiKey> for KeyRow {
             allowlist: details.allowlist.networks().iter().map(ToString::to_string).collect(),
             token_lifetime: details.lifetime().secs(),
             require_scope: details.require_scope,
+            live_tokens: details.live_tokens,
             auth_methods: details.auth_methods,
             created_at: key.created_at.secs(),
             expires_at: details.expires_at.map(Timestamp::secs),
@@ -80,6 +83,7 @@ impl KeyRow {
             ("audiences", joined(&self.audiences, "the project's default")),
             ("token lifetime", format!("{} s", self.token_lifetime)),
             ("require scope", if self.require_scope { "yes" } else { "no" }.to_owned()),
+            ("live tokens", limit(self.live_tokens)),
             ("created", time(self.created_at)),
             ("expires", self.expires_at.map_or_else(|| "never".to_owned(), time)),
         ]

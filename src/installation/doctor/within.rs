@@ -4,9 +4,9 @@ use super::{Finding, Surroundings, clock};
 use crate::config::Settings;
 use crate::domain::signing_key::SigningKeyState;
 use crate::domain::{SigningAlgorithm, Timestamp};
-use crate::installation::derive_issuer;
 use crate::installation::files::Files;
-use crate::signing::{DataKeys, Ring};
+use crate::installation::{Error as Unopened, derive_issuer, master};
+use crate::signing::Ring;
 use crate::store::{
     Error, Founded, Health, Installation as _, SigningKeys as _, SqliteStore, StoredSigningKey, Unavailable,
     Upkeep as _,
@@ -103,29 +103,40 @@ fn is_elsewhere(issuer: &str, settings: &Settings) -> bool {
 
 /// Master key and signing keys.
 async fn keys(store: &SqliteStore, files: &Files, settings: &Settings, now: Timestamp) -> Vec<Finding> {
-    let master = match files.master_key(settings.master_key.as_ref()) {
-        Ok(Some(master)) => master,
-        Ok(None) => {
-            let found =
-                format!("neither PORTCULLIS_MASTER_KEY nor {} exists", files.master_key_path().display());
-            return vec![Finding::wrong("master key", found, "restore it: nothing can be opened without it")];
-        }
-        Err(error) => return vec![Finding::wrong("master key", error.to_string(), "correct the file")],
-    };
     let (sealed, signing) = match (store.data_keys().await, store.signing_keys().await) {
         (Ok(sealed), Ok(signing)) => (sealed, signing),
         (Err(error), _) | (_, Err(error)) => return vec![unusable(&error)],
     };
-    match DataKeys::open(&master, &sealed) {
-        Ok(data_keys) => {
-            let place = if settings.master_key.is_some() { "the environment" } else { "its file" };
-            let opens = Finding::ok("master key", format!("the one in {place} opens this database"));
-            vec![opens, signing_keys(&signing, Ring::open(&signing, &data_keys.signing).err().as_ref(), now)]
+    match master::open(&sealed, files, settings.master_key.as_ref()) {
+        Ok(opened) => {
+            let damage = Ring::open(&signing, &opened.data_keys.signing).err();
+            vec![master_key(&opened, settings), signing_keys(&signing, damage.as_ref(), now)]
         }
-        Err(wrong) => {
-            let fix = "restore the master.key that belongs to this database";
-            vec![Finding::wrong("master key", wrong.to_string(), fix)]
+        Err(error) => vec![no_master_key(&error)],
+    }
+}
+
+fn master_key(opened: &master::Opened, settings: &Settings) -> Finding {
+    const CHECK: &str = "master key";
+    if opened.by_next {
+        let found = "a rotation was cut off: master.key.next opens this database, master.key does not";
+        return Finding::warning(CHECK, found, "start the server or run any other command: it finishes it");
+    }
+    let place = if settings.master_key.is_some() { "the environment" } else { "its file" };
+    Finding::ok(CHECK, format!("the one in {place} opens this database"))
+}
+
+fn no_master_key(error: &Unopened) -> Finding {
+    const CHECK: &str = "master key";
+    match error {
+        Unopened::NoMasterKey(path) => {
+            let found = format!("neither PORTCULLIS_MASTER_KEY nor {} exists", path.display());
+            Finding::wrong(CHECK, found, "restore it: nothing can be opened without it")
         }
+        Unopened::MasterKey(wrong) => {
+            Finding::wrong(CHECK, wrong.to_string(), "restore the master.key that belongs to this database")
+        }
+        other => Finding::wrong(CHECK, other.to_string(), "correct the file"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use crate::store::error::Error;
 
-use super::Place;
+use super::{Place, limit};
 
 #[derive(FromRow)]
 pub(in crate::store) struct KeyRow {
@@ -21,6 +21,7 @@ pub(in crate::store) struct KeyRow {
     token_lifetime: Option<i64>,
     require_scope: bool,
     auth_methods: String,
+    live_tokens: Option<i64>,
     created_at: i64,
     expires_at: Option<i64>,
     changed: i64,
@@ -41,6 +42,7 @@ impl TryFrom<KeyRow> for ApiKey {
                 audiences: place.words("audiences", &row.audiences)?,
                 token_lifetime: row.token_lifetime.map(|secs| lifetime(place, secs)).transpose()?,
                 require_scope: row.require_scope,
+                live_tokens: limit(place, row.live_tokens)?,
                 auth_methods: place.words("auth_methods", &row.auth_methods)?,
                 expires_at: row.expires_at.map(Timestamp::from_millis),
                 name: row.name,

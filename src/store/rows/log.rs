@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::domain::audit::AuditRow;
-use crate::domain::{Position, Timestamp, TokenId};
+use crate::domain::{LiveTokenLimits, Position, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::{IssuedToken, SealedRow};
 
@@ -39,6 +39,7 @@ impl TryFrom<IssuedRow> for IssuedToken {
             expires_at: Timestamp::from_millis(row.expires_at),
             parent: row.parent.map(|raw| place.bytes("parent", &raw)).transpose()?.map(TokenId::from_bytes),
             position: Position::START,
+            limits: LiveTokenLimits::default(),
             subject: row.subject,
             audience: row.audience,
             address: row.address,

@@ -8,9 +8,10 @@ mod log;
 mod project;
 
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use crate::domain::Position;
+use crate::domain::{Position, ProjectId, TokenId};
 
 use super::error::Error;
 
@@ -57,6 +58,32 @@ impl<'a> Place<'a> {
     fn position(self, column: &'static str, raw: i64) -> Result<Position, Error> {
         self.number(column, raw).map(Position::new)
     }
+}
+
+/// A limit of live tokens.
+fn limit(place: Place<'_>, raw: Option<i64>) -> Result<Option<NonZeroU32>, Error> {
+    let limit = raw.map(|raw| place.number::<u32>("live_tokens", raw)).transpose()?;
+    limit.map(|limit| NonZeroU32::new(limit).ok_or_else(|| place.corrupt("live_tokens"))).transpose()
+}
+
+/// How many tokens are counted.
+pub(super) fn count(raw: i64) -> Result<u64, Error> {
+    Place::of("live_tokens", &raw).number("count", raw)
+}
+
+/// A project's id.
+pub(super) fn project(raw: &str) -> Result<ProjectId, Error> {
+    Place::of("projects", &raw).parse("id", raw)
+}
+
+/// The position of a project's last entry.
+pub(super) fn project_changed(project: &ProjectId, raw: i64) -> Result<Position, Error> {
+    Place::of("projects", project).position("changed", raw)
+}
+
+/// The token that an entry of the feed revokes.
+pub(super) fn revoked_token(raw: &str) -> Result<TokenId, Error> {
+    Place::of("feed", &raw).parse("entry", raw)
 }
 
 /// The feed counter.

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use crate::domain::{Audience, Catalogue, CatalogueScope, Project, ProjectId, Scope, Timestamp};
 use crate::store::error::Error;
 
-use super::Place;
+use super::{Place, limit};
 
 #[derive(FromRow)]
 pub(in crate::store) struct ProjectRow {
@@ -15,6 +15,7 @@ pub(in crate::store) struct ProjectRow {
     kind: String,
     name: String,
     algorithm: String,
+    live_tokens: Option<i64>,
     created_at: i64,
     changed: i64,
 }
@@ -28,6 +29,7 @@ impl TryFrom<ProjectRow> for Project {
             id: place.parse("id", &row.id)?,
             kind: place.parse("kind", &row.kind)?,
             algorithm: place.parse("algorithm", &row.algorithm)?,
+            live_tokens: limit(place, row.live_tokens)?,
             created_at: Timestamp::from_millis(row.created_at),
             changed: place.position("changed", row.changed)?,
             name: row.name,

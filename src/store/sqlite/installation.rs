@@ -7,7 +7,7 @@ use crate::domain::Position;
 use crate::domain::audit::AuditDraft;
 use crate::store::error::Error;
 use crate::store::rows::{DataKeyRow, FoundedRow};
-use crate::store::{Founded, Founding, Installation, SealedKey};
+use crate::store::{Founded, Founding, Installation, Resealing, SealedKey};
 
 use super::publish::{append_audit, conclude};
 use super::{SqliteStore, keys, projects, signing_keys};
@@ -44,11 +44,32 @@ impl Installation for SqliteStore {
     }
 
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error> {
-        let rows: Vec<DataKeyRow> =
-            sqlx::query_as("SELECT name, sealed, created_at FROM data_keys ORDER BY name")
-                .fetch_all(&mut *self.read().await?)
+        data_keys(&mut *self.read().await?).await
+    }
+
+    async fn reseal_data_keys(&self, resealing: &Resealing) -> Result<(), Error> {
+        let mut transaction = self.write().await?;
+        let mut expected = resealing.expected.clone();
+        expected.sort_by(|a, b| a.name.cmp(&b.name));
+        if data_keys(&mut transaction).await? != expected {
+            return Err(Error::Conflict);
+        }
+        // The old master key may be known to others: what it opens must not stay in unused space.
+        sqlx::query("PRAGMA secure_delete = ON").execute(&mut *transaction).await?;
+        for key in &resealing.sealed {
+            sqlx::query("UPDATE data_keys SET sealed = $2 WHERE name = $1")
+                .bind(&key.name)
+                .bind(&key.sealed)
+                .execute(&mut *transaction)
                 .await?;
-        Ok(rows.into_iter().map(SealedKey::from).collect())
+        }
+        append_audit(&mut transaction, &resealing.audit).await?;
+        transaction.commit().await?;
+        // Done already. Only the log still has the old pages, unless a reader holds it.
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the log was not cleared");
+        }
+        Ok(())
     }
 
     async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error> {
@@ -63,6 +84,14 @@ impl Installation for SqliteStore {
         append_audit(&mut transaction, audit).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+async fn data_keys(connection: &mut SqliteConnection) -> Result<Vec<SealedKey>, Error> {
+    let rows: Vec<DataKeyRow> =
+        sqlx::query_as("SELECT name, sealed, created_at FROM data_keys ORDER BY name")
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.into_iter().map(SealedKey::from).collect())
 }
 
 /// Writes the one row of the installation, and a counter that has counted nothing.

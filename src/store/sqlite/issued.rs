@@ -1,16 +1,17 @@
 //! The issuance log.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use crate::domain::{KeyId, Timestamp, TokenId};
+use crate::domain::quota::{Owner, Wanted};
+use crate::domain::{KeyId, QuotaFull, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::rows::{self, IssuedRow};
-use crate::store::{IssuedRange, IssuedToken, IssuedTokens};
+use crate::store::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 
-use super::{SqliteStore, hex};
+use super::{SqliteStore, hex, live_tokens};
 
 /// How many tokens one statement records.
 const BATCH: usize = 512;
@@ -19,15 +20,26 @@ const FIRST: TokenId = TokenId::from_bytes([0; 16]);
 /// No id of the next nine thousand years is larger.
 const LAST: TokenId = TokenId::from_bytes([0xFF; 16]);
 
+/// Those tokens of a batch whose key is active and of their project, and of which neither has an entry
+/// beyond the position that they were decided at.
+///
+/// The joins are crossed so that SQLite starts from the batch and never from the keys.
+macro_rules! unmoved {
+    () => {
+        "FROM json_each($1) AS t \
+         CROSS JOIN api_keys AS k ON k.id = t.value ->> 1 \
+         CROSS JOIN projects AS p ON p.id = k.project AND p.id = t.value ->> 2 \
+         WHERE k.state = 'active' AND k.changed <= t.value ->> 10 AND p.changed <= t.value ->> 10"
+    };
+}
+
 #[async_trait]
 impl IssuedTokens for SqliteStore {
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         let mut transaction = self.write().await?;
         let mut recorded = Vec::with_capacity(tokens.len());
         for batch in tokens.chunks(BATCH) {
-            let mut inserted = insert(&mut transaction, batch).await?;
-            // A token id that comes twice was recorded for the first that has it.
-            recorded.extend(batch.iter().map(|token| inserted.remove(token.jti.as_bytes().as_slice())));
+            recorded.extend(record(&mut transaction, batch).await?);
         }
         transaction.commit().await?;
         Ok(recorded)
@@ -66,28 +78,93 @@ impl IssuedTokens for SqliteStore {
         transaction.commit().await?;
         Ok(deleted.rows_affected())
     }
+
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error> {
+        let mut transaction = self.write().await?;
+        let forgotten = live_tokens::forget(&mut transaction, until).await?;
+        transaction.commit().await?;
+        Ok(forgotten)
+    }
+}
+
+/// Records what nothing speaks against, in one statement. Tokens that have limits find out before it
+/// whether there is a place for them, and are counted after it; others pay nothing for that.
+async fn record(connection: &mut SqliteConnection, batch: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
+    let full = if batch.iter().any(|token| token.limits.are_set()) {
+        without_a_place(connection, batch).await?
+    } else {
+        HashMap::new()
+    };
+    let chosen = batch.iter().enumerate().filter(|(at, _)| !full.contains_key(at)).map(|(_, token)| token);
+    let mut inserted = insert(connection, chosen).await?;
+    let mut recorded = Vec::with_capacity(batch.len());
+    for (at, token) in batch.iter().enumerate() {
+        recorded.push(match full.get(&at) {
+            Some(full) => Recording::Full(*full),
+            // A token id that comes twice was recorded for the first that has it.
+            None if inserted.remove(token.jti.as_bytes().as_slice()) => Recording::Recorded,
+            None => Recording::Moved,
+        });
+    }
+    let counted = batch.iter().zip(&recorded);
+    let counted = counted.filter(|(token, done)| token.limits.are_set() && **done == Recording::Recorded);
+    let counted: Vec<Wanted<'_>> = counted.map(|(token, _)| token.wanted()).collect();
+    if !counted.is_empty() {
+        live_tokens::add(connection, &counted).await?;
+    }
+    Ok(recorded)
+}
+
+/// The tokens of a batch, by their place in it, whose limits leave no room. One that would not be
+/// recorded anyway takes none, and is told so and not that it is one too many.
+async fn without_a_place(
+    connection: &mut SqliteConnection,
+    batch: &[IssuedToken],
+) -> Result<HashMap<usize, QuotaFull>, Error> {
+    let standing = standing(connection, batch).await?;
+    let limited = || standing.iter().map(|at| (*at, batch[*at].wanted())).filter(|(_, t)| t.limits.are_set());
+    let owners: BTreeSet<Owner> = limited()
+        .flat_map(|(_, t)| [(t.project.clone(), Some(t.key.clone())), (t.project.clone(), None)])
+        .collect();
+    let Some(at) = limited().map(|(_, token)| token.at).min() else { return Ok(HashMap::new()) };
+    let mut places = live_tokens::of(connection, &owners.into_iter().collect::<Vec<_>>(), at).await?;
+    Ok(limited().filter_map(|(at, token)| places.take(&token).err().map(|full| (at, full))).collect())
+}
+
+/// The tokens of a batch, by their place in it, against which nothing speaks but a limit.
+async fn standing(
+    connection: &mut SqliteConnection,
+    batch: &[IssuedToken],
+) -> Result<BTreeSet<usize>, Error> {
+    let standing: Vec<i64> = sqlx::query_scalar(concat!(
+        "SELECT t.key ",
+        unmoved!(),
+        " AND NOT EXISTS (SELECT 1 FROM issued_tokens WHERE jti = unhex(t.value ->> 0))"
+    ))
+    .bind(json(batch))
+    .fetch_all(connection)
+    .await?;
+    Ok(standing.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
 }
 
 /// No token minted at this time or later has a smaller id.
-fn first_of(at: Timestamp) -> TokenId {
+pub(super) fn first_of(at: Timestamp) -> TokenId {
     TokenId::new(at.max(Timestamp::default()), [0; 10])
 }
 
 /// Inserts those tokens that nothing speaks against; answers their ids.
-///
-/// The joins are crossed so that SQLite starts from the batch and never from the keys.
-async fn insert(connection: &mut SqliteConnection, batch: &[IssuedToken]) -> Result<HashSet<Vec<u8>>, Error> {
-    let inserted: Vec<Vec<u8>> = sqlx::query_scalar(
+async fn insert(
+    connection: &mut SqliteConnection,
+    batch: impl IntoIterator<Item = &IssuedToken>,
+) -> Result<HashSet<Vec<u8>>, Error> {
+    let inserted: Vec<Vec<u8>> = sqlx::query_scalar(concat!(
         "INSERT INTO issued_tokens \
          (jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent) \
          SELECT unhex(t.value ->> 0), k.id, p.id, t.value ->> 3, t.value ->> 4, t.value ->> 5, \
-           t.value ->> 6, t.value ->> 7, t.value ->> 8, unhex(t.value ->> 9) \
-         FROM json_each($1) AS t \
-         CROSS JOIN api_keys AS k ON k.id = t.value ->> 1 \
-         CROSS JOIN projects AS p ON p.id = k.project AND p.id = t.value ->> 2 \
-         WHERE k.state = 'active' AND k.changed <= t.value ->> 10 AND p.changed <= t.value ->> 10 \
-         ON CONFLICT (jti) DO NOTHING RETURNING jti",
-    )
+           t.value ->> 6, t.value ->> 7, t.value ->> 8, unhex(t.value ->> 9) ",
+        unmoved!(),
+        " ON CONFLICT (jti) DO NOTHING RETURNING jti"
+    ))
     .bind(json(batch))
     .fetch_all(connection)
     .await?;
@@ -95,9 +172,9 @@ async fn insert(connection: &mut SqliteConnection, batch: &[IssuedToken]) -> Res
 }
 
 /// The batch as an array of arrays, in the order in which the statement takes them apart.
-fn json(batch: &[IssuedToken]) -> String {
+fn json<'a>(batch: impl IntoIterator<Item = &'a IssuedToken>) -> String {
     let rows: Vec<_> = batch
-        .iter()
+        .into_iter()
         .map(|token| {
             (
                 hex(token.jti.as_bytes()),

@@ -1,5 +1,7 @@
 //! API keys and their secrets.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
@@ -11,9 +13,9 @@ use crate::store::error::Error;
 use crate::store::rows::{self, KeyRow};
 use crate::store::{Keys, NewKey, SecretUse};
 
-use super::SqliteStore;
 use super::publish::conclude;
 use super::secrets::{self, NewSecret};
+use super::{SqliteStore, live_tokens};
 
 #[async_trait]
 impl Keys for SqliteStore {
@@ -34,7 +36,7 @@ impl Keys for SqliteStore {
     ) -> Result<Vec<ApiKey>, Error> {
         let rows: Vec<KeyRow> = sqlx::query_as(
             "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
-             require_scope, auth_methods, created_at, expires_at, changed \
+             require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
              FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
         )
         .bind(project.as_str())
@@ -73,8 +75,8 @@ pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> R
     project.ok_or(Error::Missing("project"))?;
     sqlx::query(
         "INSERT INTO api_keys (id, project, kind, name, state, permissions, allowlist, audiences, \
-         token_lifetime, require_scope, auth_methods, created_at, expires_at, changed) \
-         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)",
+         token_lifetime, require_scope, auth_methods, live_tokens, created_at, expires_at, changed) \
+         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)",
     )
     .bind(key.id.as_str())
     .bind(key.project.as_str())
@@ -86,6 +88,7 @@ pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> R
     .bind(details.token_lifetime.map(Lifetime::secs))
     .bind(details.require_scope)
     .bind(details.auth_methods.to_string())
+    .bind(details.live_tokens.map(NonZeroU32::get))
     .bind(key.created_at.millis())
     .bind(details.expires_at.map(Timestamp::millis))
     .execute(&mut *connection)
@@ -136,7 +139,10 @@ async fn edit(
     at: Timestamp,
 ) -> Result<(), Error> {
     match edit {
-        KeyEdit::Details(details) => set_details(connection, key, details).await,
+        KeyEdit::Details(details) => {
+            live_tokens::limit_key(connection, key, details.live_tokens, at).await?;
+            set_details(connection, key, details).await
+        }
         KeyEdit::Block => set_state(connection, key, KeyState::Blocked).await,
         KeyEdit::Unblock => set_state(connection, key, KeyState::Active).await,
         KeyEdit::Delete => {
@@ -166,7 +172,8 @@ async fn set_details(
 ) -> Result<(), Error> {
     sqlx::query(
         "UPDATE api_keys SET name = $2, permissions = $3, allowlist = $4, audiences = $5, \
-         token_lifetime = $6, require_scope = $7, auth_methods = $8, expires_at = $9 WHERE id = $1",
+         token_lifetime = $6, require_scope = $7, auth_methods = $8, live_tokens = $9, expires_at = $10 \
+         WHERE id = $1",
     )
     .bind(key.as_str())
     .bind(&details.name)
@@ -176,6 +183,7 @@ async fn set_details(
     .bind(details.token_lifetime.map(Lifetime::secs))
     .bind(details.require_scope)
     .bind(details.auth_methods.to_string())
+    .bind(details.live_tokens.map(NonZeroU32::get))
     .bind(details.expires_at.map(Timestamp::millis))
     .execute(connection)
     .await?;

@@ -12,6 +12,7 @@ mod file;
 mod installation;
 mod issued;
 mod keys;
+mod live_tokens;
 mod outside;
 mod projects;
 mod publish;

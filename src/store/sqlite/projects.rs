@@ -1,5 +1,7 @@
 //! Projects, their catalogues and audiences.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
@@ -11,8 +13,8 @@ use crate::store::error::Error;
 use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{NewProject, Projects};
 
-use super::SqliteStore;
 use super::publish::conclude;
+use super::{SqliteStore, live_tokens};
 
 #[async_trait]
 impl Projects for SqliteStore {
@@ -31,7 +33,8 @@ impl Projects for SqliteStore {
 
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, kind, name, algorithm, live_tokens, created_at, changed \
+             FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.map_or("", ProjectId::as_str))
         .bind(limit)
@@ -64,11 +67,12 @@ pub(super) async fn project(
     connection: &mut SqliteConnection,
     id: &ProjectId,
 ) -> Result<Option<Project>, Error> {
-    let row: Option<ProjectRow> =
-        sqlx::query_as("SELECT id, kind, name, algorithm, created_at, changed FROM projects WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_optional(connection)
-            .await?;
+    let row: Option<ProjectRow> = sqlx::query_as(
+        "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
     row.map(Project::try_from).transpose()
 }
 
@@ -102,12 +106,14 @@ pub(super) async fn audiences(
 /// Writes the row; its `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut SqliteConnection, project: &Project) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO projects (id, kind, name, algorithm, created_at, changed) VALUES ($1, $2, $3, $4, $5, 0)",
+        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, created_at, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0)",
     )
     .bind(project.id.as_str())
     .bind(project.kind.as_str())
     .bind(&project.name)
     .bind(project.algorithm.as_str())
+    .bind(project.live_tokens.map(NonZeroU32::get))
     .bind(project.created_at.millis())
     .execute(connection)
     .await?;
@@ -155,6 +161,9 @@ async fn edit(
         ProjectEdit::AddAudience(audience) => add_audience(connection, project, audience, at).await,
         ProjectEdit::RemoveAudience(audience) => remove_audience(connection, project, audience).await,
         ProjectEdit::SetAlgorithm(algorithm) => set_algorithm(connection, project, *algorithm).await,
+        ProjectEdit::SetLiveTokens(limit) => {
+            live_tokens::limit_project(connection, project, *limit, at).await
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use crate::domain::{FeedDraft, Position, ProjectId, Timestamp};
 use crate::store::error::Error;
 use crate::store::rows;
 
-/// Writes what was done to the audit log and to the feed; tells where in the feed it stands.
+use super::live_tokens;
+
+/// Frees the places of tokens that die of it, and writes what was done to the audit log and to the
+/// feed; tells where in the feed it stands.
 ///
 /// It comes after the rows that the act is about: everybody locks rows by id, then the audit
 /// log's head, then the counter. SQLite has one lock for all of them, other engines have not.
@@ -16,6 +19,7 @@ pub(super) async fn conclude(
     audit: &AuditDraft,
     feed: &FeedDraft,
 ) -> Result<Position, Error> {
+    live_tokens::free(connection, &feed.entry, audit.at).await?;
     append_audit(connection, audit).await?;
     publish(connection, feed, audit.at).await
 }

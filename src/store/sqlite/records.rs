@@ -1,12 +1,10 @@
 //! What a key's decision reads.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use crate::domain::grant::MintRecord;
-use crate::domain::{ApiKey, KeyId, Position, StoredSecret};
+use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
+use crate::domain::{ApiKey, KeyId, Position, ProjectId, StoredSecret};
 use crate::store::error::Error;
 use crate::store::rows::{self, KeyRow, SecretRow};
 use crate::store::{Lookup, Records, Snapshot};
@@ -18,11 +16,24 @@ impl Records for SqliteStore {
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error> {
         let mut transaction = self.read().await?;
         let position = counter(&mut transaction).await?;
-        let value = match key(&mut transaction, by).await? {
-            Some(key) => Some(record(&mut transaction, key, position).await?),
+        let value = match key_part(&mut transaction, by).await? {
+            Some(key) => {
+                let part = project_part(&mut transaction, &key.key.project).await?;
+                Some(MintRecord::of(key, part.ok_or(Error::Missing("project"))?, position))
+            }
             None => None,
         };
         Ok(Snapshot { position, value })
+    }
+
+    async fn key_part(&self, by: &Lookup) -> Result<Snapshot<Option<KeyPart>>, Error> {
+        let mut transaction = self.read().await?;
+        let position = counter(&mut transaction).await?;
+        Ok(Snapshot { position, value: key_part(&mut transaction, by).await? })
+    }
+
+    async fn project_part(&self, project: &ProjectId) -> Result<Option<ProjectPart>, Error> {
+        project_part(&mut *self.read().await?, project).await
     }
 
     async fn position(&self) -> Result<Position, Error> {
@@ -45,7 +56,7 @@ async fn key(connection: &mut SqliteConnection, by: &Lookup) -> Result<Option<Ap
     };
     let row: Option<KeyRow> = sqlx::query_as(
         "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
-         require_scope, auth_methods, created_at, expires_at, changed \
+         require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
          FROM api_keys WHERE id = coalesce($1, (SELECT key FROM api_key_secrets WHERE digest = $2))",
     )
     .bind(id)
@@ -55,16 +66,26 @@ async fn key(connection: &mut SqliteConnection, by: &Lookup) -> Result<Option<Ap
     row.map(ApiKey::try_from).transpose()
 }
 
-async fn record(
-    connection: &mut SqliteConnection,
-    key: ApiKey,
-    position: Position,
-) -> Result<MintRecord, Error> {
-    let project = projects::project(connection, &key.project).await?.ok_or(Error::Missing("project"))?;
-    let catalogue = projects::catalogue(connection, &key.project).await?;
-    let audiences = projects::audiences(connection, &key.project).await?;
+async fn key_part(connection: &mut SqliteConnection, by: &Lookup) -> Result<Option<KeyPart>, Error> {
+    let Some(key) = key(connection, by).await? else { return Ok(None) };
+    let project_changed: i64 = sqlx::query_scalar("SELECT changed FROM projects WHERE id = $1")
+        .bind(key.project.as_str())
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(Error::Missing("project"))?;
     let secrets = secrets(connection, &key.id).await?;
-    Ok(MintRecord { key, secrets, project, catalogue: Arc::new(catalogue), audiences, position })
+    let project_changed = rows::project_changed(&key.project, project_changed)?;
+    Ok(Some(KeyPart { key, secrets, project_changed }))
+}
+
+async fn project_part(
+    connection: &mut SqliteConnection,
+    id: &ProjectId,
+) -> Result<Option<ProjectPart>, Error> {
+    let Some(project) = projects::project(connection, id).await? else { return Ok(None) };
+    let catalogue = projects::catalogue(connection, id).await?;
+    let audiences = projects::audiences(connection, id).await?;
+    Ok(Some(ProjectPart::new(project, catalogue, audiences)))
 }
 
 async fn secrets(connection: &mut SqliteConnection, key: &KeyId) -> Result<Vec<StoredSecret>, Error> {

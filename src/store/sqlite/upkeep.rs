@@ -14,7 +14,7 @@ use crate::store::{Backup, Health, Restoration, Restored, Upkeep};
 
 use super::outside::faults;
 use super::publish::{append_audit, publish};
-use super::{SqliteStore, signing_keys};
+use super::{SqliteStore, live_tokens, signing_keys};
 
 /// `PRAGMA synchronous`: every commit waits for the disk.
 const FULL: i64 = 2;
@@ -103,7 +103,7 @@ async fn take_mark_off(connection: &mut SqliteConnection) -> Result<(), Error> {
 async fn block_active_keys(connection: &mut SqliteConnection) -> Result<Vec<ApiKey>, Error> {
     let rows: Vec<KeyRow> = sqlx::query_as(
         "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
-         require_scope, auth_methods, created_at, expires_at, changed \
+         require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
          FROM api_keys WHERE state = 'active' ORDER BY project, id",
     )
     .fetch_all(&mut *connection)
@@ -148,6 +148,7 @@ async fn publish_restoration(
         .bind(rows::stored(restoration.at_least))
         .execute(&mut *connection)
         .await?;
+    live_tokens::free(connection, &restoration.all.entry, at).await?;
     let first = publish(connection, &restoration.all, at).await?;
     let mut position = first;
     for (_, entry) in &restoration.revoked {

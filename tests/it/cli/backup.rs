@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::ExitStatusExt as _;
-use std::time::Duration;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -24,7 +22,7 @@ impl Home {
         names
     }
 
-    fn key_state(&self, key: &str) -> Value {
+    pub(super) fn key_state(&self, key: &str) -> Value {
         self.json(&["key", "show", key])["state"].clone()
     }
 
@@ -190,38 +188,4 @@ fn a_database_that_is_served_is_not_replaced() {
 
     assert_eq!((status, code.as_str()), (4, "unavailable"));
     assert!(message.contains("another `portcullis serve` runs on"), "{message}");
-}
-
-/// Killed wherever it is: the data directory has the database that it had, or the restored one, and
-/// the copy is still a copy.
-#[test]
-#[expect(clippy::disallowed_methods, reason = "another process is killed by the machine's clock")]
-fn a_restore_that_is_killed_leaves_the_old_database_or_the_restored_one() {
-    let home = Home::founded();
-    let (_, key) = home.project_and_key();
-    home.done(&["backup", COPY]);
-    let copy = fs::read(home.path(COPY)).unwrap();
-    let (mut killed, mut finished) = (0, 0);
-
-    for step in 0..12 {
-        // Refused where the last turn has changed nothing.
-        home.run(&["key", "unblock", &key]);
-        let mut restore = home.command(&["restore", COPY, "--replace"]);
-        let mut restore = restore.stdout(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(12 * step));
-        restore.kill().unwrap();
-        let status = restore.wait().unwrap();
-        if status.signal().is_some() {
-            killed += 1;
-        } else {
-            finished += 1;
-        }
-
-        let state = home.key_state(&key);
-        assert!(state == "active" || state == "blocked", "{state}");
-        assert!(status.signal().is_some() || state == "blocked");
-        home.done(&["audit", "verify"]);
-        assert_eq!(fs::read(home.path(COPY)).unwrap(), copy);
-    }
-    assert!(killed > 0, "{killed} killed, {finished} finished");
 }

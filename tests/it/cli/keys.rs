@@ -10,7 +10,7 @@ fn everything(project: &str) -> String {
     format!(
         "key create --project {project} --name billing --permission orders:read --allow 192.0.2.7 \
          --allow 10.0.0.0/8,fd00::/8 --audience https://api.example.com --token-lifetime 5m \
-         --require-scope --auth-method bearer --auth-method client_secret_basic --expires 30d"
+         --require-scope --live-tokens 100 --auth-method bearer --auth-method client_secret_basic --expires 30d"
     )
 }
 
@@ -44,6 +44,7 @@ fn a_key_is_created_as_it_was_asked_for() {
       "created_at": "[at]",
       "expires_at": "[at]",
       "key_id": "[key]",
+      "live_tokens": 100,
       "name": "billing",
       "permissions": [
         "orders:read"
@@ -86,6 +87,7 @@ fn a_secret_is_shown_once() {
     audiences       https://api.example.com
     token lifetime  300 s
     require scope   yes
+    live tokens     100
     created         [time]
     expires         [time]
     secret          [secret_id], made [time]
@@ -172,6 +174,8 @@ fn an_edit_changes_what_is_given_and_nothing_else() {
         (&["--token-lifetime", "60"], "token_lifetime", json!(60), true),
         (&["--token-lifetime", "15m"], "token_lifetime", json!(900), false),
         (&["--require-scope", "true"], "require_scope", json!(true), true),
+        (&["--live-tokens", "3"], "live_tokens", json!(3), false),
+        (&["--unlimited-live-tokens"], "live_tokens", json!(null), false),
         (&["--require-scope", "false"], "require_scope", json!(false), false),
         (&["--auth-method", "bearer"], "auth_methods", json!(["bearer"]), true),
         (

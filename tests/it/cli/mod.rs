@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod clients;
 mod completions;
 mod database;
 mod doctor;
@@ -9,10 +10,13 @@ mod failures;
 mod home;
 mod init;
 mod keys;
+mod killed;
+mod master_key;
 mod nodes;
 mod projects;
 mod redact;
 mod secrets;
+mod signing_keys;
 mod terminal;
 mod tls;
 mod tokens;

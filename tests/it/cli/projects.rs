@@ -13,6 +13,7 @@ fn a_project_is_created_listed_and_shown() {
     project           [project]
     name              Café Shop
     kind              live
+    live tokens       unlimited
     created           [time]
     default audience  http://127.0.0.1:8080/projects/[project]
     audiences         none but the default
@@ -29,6 +30,7 @@ fn a_project_is_created_listed_and_shown() {
         {
           "created_at": "[at]",
           "kind": "live",
+          "live_tokens": null,
           "name": "Administrators",
           "position": 1,
           "project": "portcullis"
@@ -36,6 +38,7 @@ fn a_project_is_created_listed_and_shown() {
         {
           "created_at": "[at]",
           "kind": "live",
+          "live_tokens": null,
           "name": "Café Shop",
           "position": 2,
           "project": "[project]"
@@ -52,6 +55,7 @@ fn a_project_is_created_listed_and_shown() {
       "created_at": "[at]",
       "default_audience": "http://127.0.0.1:8080/projects/[project]",
       "kind": "live",
+      "live_tokens": null,
       "name": "Café Shop",
       "position": 2,
       "project": "[project]"
@@ -71,6 +75,37 @@ fn a_sandbox_says_test_in_its_keys() {
     let key: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert!(key["key_id"].as_str().unwrap().starts_with("pk_test_"));
     assert!(key["secret"].as_str().unwrap().starts_with("psk_test_"));
+}
+
+#[test]
+fn a_project_gets_a_limit_of_live_tokens_and_loses_it() {
+    let home = Home::founded();
+    let project = home.json(&["project", "create", "Shop", "--live-tokens", "1000"]);
+    assert_eq!(project["live_tokens"], 1000);
+    let id = project["project"].as_str().unwrap();
+    let shown = || home.json(&["project", "show", id])["live_tokens"].clone();
+
+    let said = home.done(&["project", "set-live-tokens", id, "2"]);
+
+    assert_eq!(
+        redacted(&said),
+        "Set live tokens of [project] to 2.\nThose that are out live on, and count.\n"
+    );
+    assert_eq!(shown(), 2);
+    let lifted = home.json(&["project", "set-live-tokens", id, "unlimited"]);
+    assert_eq!(lifted, json!({ "project": id, "live_tokens": null, "position": 4, "tokens_revoked": false }));
+    assert_eq!(shown(), json!(null));
+    let acts = home.json(&["audit", "list"]);
+    let last = acts["items"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&last["act"], &last["detail"]),
+        (&json!("project.set_live_tokens"), &json!({ "live_tokens": null }))
+    );
+    for wrong in ["0", "-1", "4294967296", "none", ""] {
+        let ran = home.run(&["project", "set-live-tokens", id, wrong]);
+        assert_eq!(ran.status, 2, "{wrong}: {}", ran.stderr);
+    }
+    assert_eq!(home.run(&["project", "set-live-tokens", "portcullis", "1"]).status, 1, "it is built in");
 }
 
 #[test]

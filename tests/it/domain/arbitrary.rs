@@ -1,9 +1,8 @@
 //! Random states and requests, from words few enough that they meet often.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use portcullis::domain::grant::{Ask, Grant, MintRecord, Moment, Refusal, decide};
+use portcullis::domain::grant::{Ask, Grant, KeyPart, MintRecord, Moment, ProjectPart, Refusal, decide};
 use portcullis::domain::{
     Allowlist, ApiKey, Audience, AuthMethod, AuthMethods, Catalogue, CatalogueScope, KeyDetails, KeyState,
     Lifetime, Position, Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId,
@@ -132,6 +131,7 @@ pub(super) fn details() -> impl Strategy<Value = KeyDetails> {
                 audiences,
                 token_lifetime,
                 require_scope,
+                live_tokens: None,
                 expires_at,
             }
         },
@@ -200,7 +200,7 @@ pub(super) fn surroundings() -> impl Strategy<Value = (Catalogue, Vec<Audience>)
 pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Vec<Audience>)) -> MintRecord {
     let at = Timestamp::from_secs(0);
     let project = parsed::<portcullis::domain::ProjectId>("prj_x");
-    MintRecord {
+    let key = KeyPart {
         key: ApiKey {
             id: parsed("pk_live_x"),
             project: project.clone(),
@@ -210,18 +210,18 @@ pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Ve
             changed: Position::new(3),
         },
         secrets: Vec::new(),
-        project: Project {
-            id: project,
-            kind: ProjectKind::Live,
-            name: "project".to_owned(),
-            algorithm: portcullis::domain::SigningAlgorithm::default(),
-            created_at: at,
-            changed: Position::new(2),
-        },
-        catalogue: Arc::new(catalogue),
-        audiences,
-        position: Position::new(17),
-    }
+        project_changed: Position::new(2),
+    };
+    let project = Project {
+        id: project,
+        kind: ProjectKind::Live,
+        name: "project".to_owned(),
+        algorithm: portcullis::domain::SigningAlgorithm::default(),
+        live_tokens: None,
+        created_at: at,
+        changed: Position::new(2),
+    };
+    MintRecord::of(key, ProjectPart::new(project, catalogue, audiences), Position::new(17))
 }
 
 pub(super) fn address() -> impl Strategy<Value = Option<IpAddr>> {

@@ -1,6 +1,7 @@
 //! What covers what, through includes.
 
 use portcullis::domain::ScopeSet;
+use portcullis::domain::includes::Includes;
 use proptest::prelude::*;
 
 use super::arbitrary::{catalogue, scope, scopes};
@@ -27,6 +28,15 @@ proptest! {
         let mut wider = held.clone();
         wider.insert(more);
         prop_assert!(!known.covers(&held, &wanted) || known.covers(&wider, &wanted));
+    }
+
+    /// What a mint follows by number is what an edit follows by name.
+    #[test]
+    fn resolved_includes_mean_the_same(known in catalogue(), held in scopes(), wanted in scope()) {
+        let includes = Includes::of(&known);
+        prop_assert_eq!(includes.expand(&known, &held), known.expand(&held));
+        let reach = includes.reach(&known, &held);
+        prop_assert_eq!(includes.covers(&held, &reach, &wanted), known.covers(&held, &wanted), "{}", wanted);
     }
 
     /// What is expanded once is complete: a judge needs no catalogue.

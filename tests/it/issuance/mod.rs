@@ -1,5 +1,6 @@
 //! The issuance log: no token is handed out that it does not hold (promise P5).
 
+mod quotas;
 mod retention;
 
 use std::collections::HashSet;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use portcullis::domain::{KeyId, Timestamp};
 use portcullis::issuance::{Error as Refused, IssuanceLog};
-use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Store, Unavailable};
+use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Recording, Store, Unavailable};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{Answer, App, Build, Latch, Wire};
@@ -33,7 +34,7 @@ enum Fault {
 
 #[async_trait]
 impl IssuedTokens for Faulty {
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         match self.fault {
             Fault::Fails => Err(Unavailable::Slow.into()),
             Fault::Forgets => {
@@ -56,6 +57,10 @@ impl IssuedTokens for Faulty {
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         self.store.forget_issued(before, limit).await
+    }
+
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error> {
+        self.store.forget_counts(until).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portcullis::domain::TokenId;
-use portcullis::store::IssuedToken;
+use portcullis::store::{IssuedToken, Recording};
 use portcullis::time::Clock as _;
 
 use crate::support::{App, Build, Key};
@@ -50,7 +50,15 @@ async fn a_backlog_goes_turn_by_turn_and_touches_nothing_that_is_young() {
             IssuedToken { jti: TokenId::new(old, random), issued_at: old, position, ..row.clone() }
         })
         .collect();
-    assert!(app.server.store.record(&rows).await.unwrap().into_iter().all(|recorded| recorded));
+    assert!(
+        app.server
+            .store
+            .record(&rows)
+            .await
+            .unwrap()
+            .into_iter()
+            .all(|recorded| recorded == Recording::Recorded)
+    );
 
     let (first, second) =
         (app.server.retention.step().await.unwrap(), app.server.retention.step().await.unwrap());

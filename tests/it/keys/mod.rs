@@ -1,4 +1,5 @@
 //! An API key's life, beyond what the gate shows.
 
+mod records;
 mod throttle;
 mod uses;

@@ -1,15 +1,19 @@
 //! Signing keys across their lives: algorithms, rotation, the emergency.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::domain::{SigningAlgorithm, SigningKeyId};
+use portcullis::domain::{SigningAlgorithm, SigningKeyId, TokenRefusal};
 use portcullis::keys::acts::{Error, Why};
+use portcullis::signing::PrivateKey;
 use portcullis::store::Error as StoreError;
+use portcullis::time::Clock as _;
+use portcullis_guard::{KeySet, Unverified, Verifier};
 use serde_json::Value;
 
-use crate::support::{App, Build, Key};
+use crate::support::{App, Build, ISSUER, Key};
 
 /// What stands in a token's header.
 fn header(token: &str) -> Value {
@@ -122,4 +126,45 @@ async fn a_signing_key_that_is_old_enough_gets_one_successor_whoever_looks() {
     assert_eq!(count().await, 2);
     let (ours, theirs) = (published(&app).await, published(&other).await);
     assert_eq!((ours.len(), &ours), (2, &theirs));
+}
+
+/// An installation that moves takes its tokens with it.
+#[tokio::test]
+async fn what_one_installation_has_signed_verifies_at_another_that_imported_its_key() {
+    for (algorithm, name) in [
+        (SigningAlgorithm::Es256, "ES256"),
+        (SigningAlgorithm::EdDsa, "EdDSA"),
+        (SigningAlgorithm::Rs256, "RS256"),
+    ] {
+        let (app, other) = (App::start().await, App::start().await);
+        let shop = app.tenant("shop").await;
+        let key = shop.key("orders:read").create().await;
+        app.shell.set_algorithm(&shop.project.id, algorithm).await.unwrap();
+        app.follow().await;
+        pass(&app, Duration::from_mins(10)).await;
+        let token = key.token("").await;
+        assert_eq!(header(&token)["alg"], name);
+        let judge = async || {
+            let keys = KeySet::from_json(&other.get("/.well-known/jwks.json").send().await.text()).unwrap();
+            let verifier = Verifier::new(ISSUER.into(), shop.project.id.clone(), Arc::new(keys));
+            let verified = verifier.check_signature(&Unverified::read(&token).unwrap());
+            verified.map(|token| token.claims().scope.to_string())
+        };
+        assert_eq!(judge().await, Err(TokenRefusal::UnknownSigningKey));
+
+        let pem = app.shell.export_signing_key(&kid(&token), &Why::default()).await.unwrap().to_pem();
+        let moved = PrivateKey::from_pem(&pem).unwrap();
+        let imported = other.shell.import_signing_key(&moved, &Why::default()).await.unwrap();
+        other.follow().await;
+
+        assert_eq!(imported.kid, kid(&token));
+        assert_eq!(judge().await.unwrap(), "orders:read", "{name}");
+        let (there, signs) = (other.tenant("shop").await, imported.times.signs_from);
+        other.shell.set_algorithm(&there.project.id, algorithm).await.unwrap();
+        let theirs = there.key("orders:read").create().await;
+        assert_ne!(kid(&theirs.token("").await), imported.kid, "announced, and not signing yet");
+        pass(&other, Duration::from_mins(10)).await;
+        assert!(other.clock.now() >= signs);
+        assert_eq!(kid(&theirs.token("").await), imported.kid);
+    }
 }

@@ -1,13 +1,13 @@
 //! The audit log: one row per act, and a chain that shows whether one was changed.
 
-use portcullis::domain::SecretDigest;
-use portcullis::domain::audit::seal;
+use portcullis::domain::audit::{Act, seal};
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
+use portcullis::domain::{Position, SecretDigest};
 use portcullis::store::SealedRow;
 
 use super::database::Database;
 use super::fixtures::{
-    details, digest, key_change, later, project_change, set_scope, shop, token_revocation,
+    audit, details, digest, key_change, later, project_change, set_scope, shop, token_revocation,
 };
 
 on_every_engine!(founded:
@@ -15,6 +15,7 @@ on_every_engine!(founded:
     a_row_that_was_changed_breaks_the_chain,
     a_row_that_was_taken_out_breaks_the_chain,
     the_log_is_read_in_pages,
+    an_act_that_stores_nothing_has_its_row_and_tells_the_feed_nothing,
 );
 
 /// Whether each row follows the one before it and is sealed over it.
@@ -100,4 +101,14 @@ async fn the_log_is_read_in_pages(db: &Database) {
     assert_eq!(seqs(0, 2).await, [1, 2]);
     assert_eq!(seqs(2, 2).await, [3]);
     assert!(seqs(3, 2).await.is_empty());
+}
+
+async fn an_act_that_stores_nothing_has_its_row_and_tells_the_feed_nothing(db: &Database) {
+    let before = db.feed_since(Position::START).await.unwrap();
+    db.note(&audit(Act::ExportSigningKey, &shop(), "kid")).await.unwrap();
+    let rows = db.audit(0, 100).await.unwrap();
+    assert!(chain_holds(&rows));
+    let last = &rows.last().unwrap().row;
+    assert_eq!((last.act.as_str(), last.target.as_str()), ("signing_key.export", "kid"));
+    assert_eq!(db.feed_since(Position::START).await.unwrap(), before);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::{KeyId, Position};
-use portcullis::store::{Error, IssuedToken, Lookup, Store};
+use portcullis::store::{Error, IssuedToken, Lookup, Recording, Store};
 use tokio::task::JoinSet;
 
 use super::audit::chain_holds;
@@ -76,7 +76,7 @@ async fn no_token_decided_before_an_edit_is_recorded_after_it(db: &Database) {
         db.change_project(&project_change(&project, set_scope("api", "", ""))).await.unwrap();
         edits += 1;
         let late = IssuedToken { position: project.changed, ..token(&db.record_of(&id).await) };
-        assert_eq!(db.record(&[late]).await.unwrap(), [false]);
+        assert_eq!(db.record(&[late]).await.unwrap(), [Recording::Moved]);
     }
     let refused = minter.await.unwrap();
     assert!(refused <= edits, "{refused} tokens were refused for {edits} edits");
@@ -88,7 +88,7 @@ async fn mint(store: Arc<dyn Store>, key: KeyId) -> usize {
     let mut record = store.mint_record(&by).await.unwrap().value.unwrap();
     let mut refused = 0;
     for _ in 0..200 {
-        if !store.record(&[token(&record)]).await.unwrap()[0] {
+        if store.record(&[token(&record)]).await.unwrap()[0] == Recording::Moved {
             refused += 1;
             record = store.mint_record(&by).await.unwrap().value.unwrap();
         }

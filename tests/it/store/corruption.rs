@@ -34,6 +34,7 @@ async fn what_cannot_be_read_of_a_key_is_named(db: &Database) {
         ("UPDATE api_keys SET permissions = 'orders:'", "permissions"),
         ("UPDATE api_keys SET auth_methods = 'bearer smoke_signal'", "auth_methods"),
         ("UPDATE api_keys SET auth_methods = ' '", "auth_methods"),
+        ("UPDATE api_keys SET live_tokens = 4294967296", "live_tokens"),
         ("UPDATE api_keys SET changed = -1", "changed"),
     ];
     let id = only_key(db).await;
@@ -44,7 +45,8 @@ async fn what_cannot_be_read_of_a_key_is_named(db: &Database) {
         assert_names(db.keys(&shop(), None, 10).await, place);
         db.tamper(
             "UPDATE api_keys \
-             SET allowlist = '', audiences = '', permissions = '', auth_methods = '', changed = 1",
+             SET allowlist = '', audiences = '', permissions = '', auth_methods = '', live_tokens = NULL, \
+             changed = 1",
         )
         .await;
     }

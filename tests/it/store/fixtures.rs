@@ -1,5 +1,6 @@
 //! What the tests of the store put into it. Times are fixed; whatever must be unique, is.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use portcullis::domain::grant::MintRecord;
 use portcullis::domain::signing_key::SigningKeyTimes;
 use portcullis::domain::{
     ApiKey, AuthMethod, Catalogue, CatalogueScope, Changed, FeedDraft, KeyDetails, KeyId, KeyState, Lifetime,
-    Position, Project, ProjectId, ProjectKind, SecretDigest, SigningAlgorithm, Tag, Target, Timestamp,
-    TokenId,
+    LiveTokenLimits, Position, Project, ProjectId, ProjectKind, SecretDigest, SigningAlgorithm, Tag, Target,
+    Timestamp, TokenId,
 };
 use portcullis::store::{
     Founding, IssuedToken, NewKey, NewProject, SealedKey, StoredSigningKey, TokenRevocation,
@@ -78,6 +79,7 @@ pub(crate) fn project(id: ProjectId) -> Project {
         kind,
         name: "Shop".into(),
         algorithm: SigningAlgorithm::default(),
+        live_tokens: None,
         created_at: NOW,
         changed: Position::START,
     }
@@ -100,6 +102,7 @@ pub(crate) fn details() -> KeyDetails {
         audiences: vec!["https://b.example".parse().unwrap(), "https://a.example".parse().unwrap()],
         token_lifetime: Lifetime::from_secs(300),
         require_scope: true,
+        live_tokens: NonZeroU32::new(2000),
         auth_methods: [AuthMethod::Bearer, AuthMethod::ClientSecretPost].into_iter().collect(),
         expires_at: Some(later(86_400)),
     }
@@ -191,6 +194,7 @@ pub(crate) fn token(record: &MintRecord) -> IssuedToken {
         expires_at: later(900),
         parent: Some(jti()),
         position: record.position,
+        limits: LiveTokenLimits { key: record.key.details.live_tokens, project: record.project.live_tokens },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use portcullis::domain::audit::{Act, AuditDraft};
 use portcullis::domain::{Position, ProjectId};
-use portcullis::store::{Error, Founded, Lookup};
+use portcullis::store::{Error, Founded, Lookup, Resealing, SealedKey};
 
 use super::database::Database;
 use super::fixtures::{NOW, audit, founding, new_project, shop};
@@ -13,6 +13,7 @@ on_every_engine!(empty:
     of_two_that_found_at_once_one_does,
     before_the_founding_nothing_can_be_asked_or_done,
     another_issuer_takes_the_place_of_the_first,
+    data_keys_are_sealed_anew_all_or_none,
 );
 
 async fn an_installation_is_founded_whole_and_its_feed_begins_at_one(db: &Database) {
@@ -79,4 +80,27 @@ async fn another_issuer_takes_the_place_of_the_first(db: &Database) {
 
 fn issuer_changed() -> AuditDraft {
     audit(Act::ChangeIssuer, &ProjectId::administration(), "https://other.example")
+}
+
+async fn data_keys_are_sealed_anew_all_or_none(db: &Database) {
+    let founding = founding();
+    db.found(&founding).await.unwrap();
+    let anew = |key: &SealedKey| SealedKey { sealed: vec![7; 40], ..key.clone() };
+    let resealing = |expected: &[SealedKey]| Resealing {
+        expected: expected.iter().rev().cloned().collect(),
+        sealed: founding.data_keys.iter().map(anew).collect(),
+        audit: audit(Act::RotateMasterKey, &ProjectId::administration(), "master key"),
+    };
+    let before = db.data_keys().await.unwrap();
+    let counter = db.feed_since(Position::START).await.unwrap().position;
+
+    db.reseal_data_keys(&resealing(&before)).await.unwrap();
+
+    let after = db.data_keys().await.unwrap();
+    assert_eq!(after, before.iter().map(anew).collect::<Vec<_>>(), "name and time stay");
+    assert_eq!(db.feed_since(Position::START).await.unwrap().position, counter);
+    assert_eq!(db.audit(0, 10).await.unwrap().last().unwrap().row.act, "master_key.rotate");
+    let traces = db.traces().await;
+    assert_refused!(db.reseal_data_keys(&resealing(&before)).await, Error::Conflict);
+    assert_eq!((db.data_keys().await.unwrap(), db.traces().await), (after, traces));
 }

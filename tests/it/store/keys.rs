@@ -34,7 +34,7 @@ async fn a_key_is_found_by_its_id_and_by_its_secret_as_it_was_made(db: &Database
         let record = found.value.unwrap();
         assert_eq!((found.position, record.position), (position, position));
         assert_eq!(record.key, new.key);
-        assert_eq!(Some(record.project), db.project(&shop()).await.unwrap());
+        assert_eq!(Some(record.project.as_ref().clone()), db.project(&shop()).await.unwrap());
         assert_eq!(record.secrets.len(), 1);
         assert_eq!(record.secrets[0].expires_at, None);
     }

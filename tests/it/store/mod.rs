@@ -37,6 +37,7 @@ mod founding;
 mod issuance;
 mod keys;
 mod projects;
+mod quotas;
 mod secrets;
 mod signing_keys;
 mod sqlite;

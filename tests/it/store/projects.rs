@@ -136,7 +136,7 @@ async fn a_record_has_its_projects_catalogue_and_audiences(db: &Database) {
     }
     change(db, &shop(), set_scope("api", "", "orders")).await.unwrap();
     let record = db.key().await;
-    assert_eq!(record.audiences, audiences);
+    assert_eq!(*record.audiences, audiences);
     assert_eq!(*record.catalogue, db.catalogue(&shop()).await.unwrap());
     assert_eq!(record.catalogue.iter().count(), 1);
 }

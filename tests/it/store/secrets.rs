@@ -3,7 +3,7 @@
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::secret::is_one_of;
 use portcullis::domain::{KeyId, LastUse, SecretDigest, Timestamp};
-use portcullis::store::{Error, Lookup, SecretUse};
+use portcullis::store::{Error, Lookup, Recording, SecretUse};
 
 use super::database::Database;
 use super::fixtures::{NOW, digest, key_change, later, new_key, shop, token};
@@ -198,5 +198,9 @@ async fn a_use_is_no_edit(db: &Database) {
     db.note_uses(&[used(&digest, 1, None)]).await.unwrap();
     assert_eq!(db.traces().await, before);
     assert_eq!(db.record_of(&record.key.id).await.key, record.key);
-    assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true], "what was decided before counts");
+    assert_eq!(
+        db.record(&[token(&record)]).await.unwrap(),
+        [Recording::Recorded],
+        "what was decided before counts"
+    );
 }

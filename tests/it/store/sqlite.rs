@@ -1,22 +1,24 @@
 //! What only SQLite can show: its file, its lock, its disk, its other processes.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use portcullis::domain::Position;
-use portcullis::domain::edit::KeyEdit;
+use portcullis::domain::edit::{KeyEdit, ProjectEdit};
 use portcullis::domain::grant::MintRecord;
 use portcullis::store::{
-    Error, FeedLog, Heartbeat, Installation, Keys, Lookup, Records, SqliteOptions, SqliteStore, Unavailable,
+    Error, FeedLog, Heartbeat, Installation, IssuedTokens, Keys, Lookup, Projects, Recording, Records,
+    SqliteOptions, SqliteStore, Unavailable,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::fixtures::{NOW, founding, key_change, new_key, shop, token};
+use super::fixtures::{NOW, founding, key_change, new_key, project_change, shop, token};
 
 /// A connection as another process has it.
 async fn stranger(path: &Path) -> SqliteConnection {
@@ -132,7 +134,7 @@ async fn a_file_that_is_gone_or_another_is_noticed_until_it_is_back() {
     fs::rename(&aside, &file).unwrap();
     assert!(db.has_changed().await.unwrap(), "nobody looked meanwhile");
     assert_eq!(db.feed_since(Position::START).await.unwrap().position, record.position);
-    assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true]);
+    assert_eq!(db.record(&[token(&record)]).await.unwrap(), [Recording::Recorded]);
     assert_eq!(db.issued(&record.key.id, 10).await.unwrap().len(), 1, "only this one");
 }
 
@@ -147,7 +149,7 @@ async fn a_log_that_is_gone_from_beside_the_file_is_noticed() {
         fs::rename(&beside, &aside).unwrap();
         assert_cut_off(&db, &record, is_gone).await;
         fs::rename(&aside, &beside).unwrap();
-        assert_eq!(db.record(&[token(&record)]).await.unwrap(), [true]);
+        assert_eq!(db.record(&[token(&record)]).await.unwrap(), [Recording::Recorded]);
     }
 }
 
@@ -293,13 +295,44 @@ fn unprivileged(home: &Path, act: impl AsyncFnOnce() + Send) {
 async fn the_database_of_an_older_build_is_brought_up_to_date() {
     let db = Database::founded().await;
     let before = db.key().await;
+    db.record(&[token(&before)]).await.unwrap();
     db.tamper("DELETE FROM _sqlx_migrations WHERE version > 1").await;
-    sqlx::query("ALTER TABLE api_keys DROP COLUMN auth_methods").execute(db.behind()).await.unwrap();
+    for undo in [
+        "DROP INDEX feed_killing",
+        "DROP TABLE live_tokens",
+        "ALTER TABLE projects DROP COLUMN live_tokens",
+        "ALTER TABLE api_keys DROP COLUMN live_tokens",
+        "ALTER TABLE api_keys DROP COLUMN auth_methods",
+    ] {
+        sqlx::query(undo).execute(db.behind()).await.unwrap();
+    }
 
     let store = SqliteStore::open(&db.file()).await.unwrap();
 
     let found = store.mint_record(&Lookup::Id(before.key.id.clone())).await.unwrap().value.unwrap();
     assert!(found.key.details.auth_methods.is_any());
+    assert_eq!((found.key.details.live_tokens, found.project.live_tokens), (None, None));
+    // A limit that comes finds what the older build has minted.
+    let limit = ProjectEdit::SetLiveTokens(NonZeroU32::new(1));
+    store.change_project(&project_change(&found.project, limit)).await.unwrap();
+    let limited = store.mint_record(&Lookup::Id(before.key.id.clone())).await.unwrap().value.unwrap();
+    assert!(matches!(store.record(&[token(&limited)]).await.unwrap()[..], [Recording::Full(_)]));
     assert_eq!((found.key.changed, found.secrets.len()), (before.key.changed, 1));
     store.close().await;
+}
+
+/// Who has no limit pays nothing for those who have one.
+#[tokio::test]
+async fn tokens_that_no_limit_concerns_are_not_counted() {
+    let db = Database::founded().await;
+    let counted = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM live_tokens").fetch_one(db.behind()).await.unwrap()
+    };
+    let mut new = new_key(shop());
+    new.key.details.live_tokens = None;
+    db.create_key(&new).await.unwrap();
+    db.record(&[token(&db.record_of(&new.key.id).await)]).await.unwrap();
+    assert_eq!(counted().await, 0);
+    db.record(&[token(&db.key().await)]).await.unwrap();
+    assert_eq!(counted().await, 1);
 }

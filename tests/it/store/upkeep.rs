@@ -1,16 +1,19 @@
 //! The database as a whole.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use portcullis::domain::audit::Act;
-use portcullis::domain::{FeedDraft, KeyState, Position, ProjectId, Target};
+use portcullis::domain::edit::KeyEdit;
+use portcullis::domain::{FeedDraft, KeyDetails, KeyState, Position, ProjectId, Target};
 use portcullis::store::{
-    Backup, Error, FeedRead, Restoration, SqliteStore, Store, StoredSigningKey, Upkeep as _,
+    Backup, Error, FeedRead, Lookup, Recording, Restoration, SqliteStore, Store, StoredSigningKey,
+    Upkeep as _,
 };
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::fixtures::{NOW, audit, founding, later, tag};
+use super::fixtures::{NOW, audit, founding, key_change, later, tag, token};
 
 on_every_engine!(founded:
     a_copy_has_everything_but_the_row_that_tells_of_it,
@@ -75,6 +78,11 @@ async fn a_copy_has_everything_but_the_row_that_tells_of_it(db: &Database) {
 
 async fn a_restored_copy_revokes_its_past_and_blocks_its_keys(db: &Database) {
     let key = db.key().await.key;
+    let limit = KeyDetails { live_tokens: NonZeroU32::new(1), ..key.details.clone() };
+    db.change_key(&key_change(&db.record_of(&key.id).await, KeyEdit::Details(limit))).await.unwrap();
+    let key = db.record_of(&key.id).await;
+    assert_eq!(db.record(&[token(&key)]).await.unwrap(), [Recording::Recorded]);
+    let key = key.key;
     let (_home, copy) = copied(db).await;
     let copy: &dyn Store = &copy;
 
@@ -97,6 +105,12 @@ async fn a_restored_copy_revokes_its_past_and_blocks_its_keys(db: &Database) {
     assert!(of("kid-new").times.state(later(1)).is_signing());
     assert_eq!(copy.installation().await.unwrap().unwrap().backup_mark, None);
     assert_eq!(copy.audit(0, 100).await.unwrap().last().unwrap().row.act, "restore");
+    // Its tokens are dead, and none of them is in the way of a new one.
+    let by = Lookup::Id(key.id.clone());
+    let blocked = copy.mint_record(&by).await.unwrap().value.unwrap();
+    copy.change_key(&key_change(&blocked, KeyEdit::Unblock)).await.unwrap();
+    let active = copy.mint_record(&by).await.unwrap().value.unwrap();
+    assert_eq!(copy.record(&[token(&active)]).await.unwrap(), [Recording::Recorded]);
 }
 
 async fn a_copy_that_has_come_further_than_the_clock_goes_on_from_there(db: &Database) {

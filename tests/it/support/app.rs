@@ -15,7 +15,7 @@ use portcullis::time::Clock;
 use portcullis::web::{Parts, Server};
 use tempfile::TempDir;
 
-use super::{Seeded, Tenant, TestClock};
+use super::{Seeded, Tenant, TestClock, Watch};
 
 pub(crate) const ISSUER: &str = "https://tokens.example.com";
 
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<TestClock>,
     settings: Settings,
     folder: Arc<TempDir>,
+    _watch: Watch,
     nodes: AtomicU64,
     /// The shell's way in, beside the running server: what another process does.
     pub(crate) shell: Acts,
@@ -80,6 +81,7 @@ impl Build {
 
     async fn start_in(self, folder: Arc<TempDir>, clock: Arc<TestClock>, seed: u64) -> App {
         portcullis::signing::install_provider();
+        let watch = Watch::begin(folder.clone());
         let data = folder.path().join("data");
         let mut environment = self.environment;
         environment.push(("PORTCULLIS_DATA_DIR", data.to_str().unwrap().to_owned()));
@@ -112,7 +114,7 @@ impl Build {
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());
-        App { server, router, clock, settings, folder, nodes: AtomicU64::new(0), shell }
+        App { server, router, clock, settings, folder, _watch: watch, nodes: AtomicU64::new(0), shell }
     }
 }
 

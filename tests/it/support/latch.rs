@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portcullis::domain::{KeyId, Timestamp};
-use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Store};
+use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Recording, Store};
 use tokio::sync::{Semaphore, watch};
 
 /// As good as without end.
@@ -67,7 +67,7 @@ struct Held {
 
 #[async_trait]
 impl IssuedTokens for Held {
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         self.latch.pass().await;
         self.store.record(tokens).await
     }
@@ -83,5 +83,9 @@ impl IssuedTokens for Held {
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         self.store.forget_issued(before, limit).await
+    }
+
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error> {
+        self.store.forget_counts(until).await
     }
 }

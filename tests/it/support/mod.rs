@@ -4,21 +4,25 @@
 mod app;
 mod clock;
 mod entropy;
+mod finder;
 mod latch;
 mod request;
 mod serving;
 mod tenant;
 mod through;
 mod tls;
+mod watch;
 mod wire;
 
 pub(crate) use app::{App, Build, ISSUER};
 pub(crate) use clock::TestClock;
 pub(crate) use entropy::Seeded;
+pub(crate) use finder::Finder;
 pub(crate) use latch::Latch;
 pub(crate) use request::{Answer, Send, escape, part};
 pub(crate) use serving::{PROGRAM, Serving};
 pub(crate) use tenant::{Key, Tenant};
 pub(crate) use through::Hand;
 pub(crate) use tls::{Authority, Secure};
+pub(crate) use watch::{Watch, files, is_secret};
 pub(crate) use wire::{DEADLINE, Wire};

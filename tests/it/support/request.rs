@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::App;
+use super::{App, is_secret};
 
 /// A request in the making.
 #[derive(Clone)]
@@ -158,7 +158,9 @@ impl Answer {
     /// The token of a granted request.
     pub(crate) fn token(&self) -> String {
         assert_eq!(self.status, 200, "{}", self.text());
-        self.json()["access_token"].as_str().unwrap().to_owned()
+        let token = self.json()["access_token"].as_str().unwrap().to_owned();
+        is_secret("a token", &token);
+        token
     }
 
     /// Whether an introspection says that the token is live.

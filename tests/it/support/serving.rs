@@ -45,6 +45,17 @@ impl Serving {
     }
 }
 
+impl Serving {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         self.child.kill().unwrap();

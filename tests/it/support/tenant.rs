@@ -7,7 +7,7 @@ use portcullis::keys::acts::{KeyAct, Why};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::{Answer, App, Send};
+use super::{Answer, App, Send, is_secret};
 
 /// A project.
 pub(crate) struct Tenant<'a> {
@@ -82,6 +82,7 @@ impl App {
         let file: Value = serde_json::from_slice(&file).unwrap();
         let text = |name: &str| file[name].as_str().unwrap().to_owned();
         let (id, project) = (text("key_id").parse().unwrap(), text("project").parse().unwrap());
+        is_secret("the administrator's secret", &text("secret"));
         Key { app: self, id, project, secret: text("secret") }
     }
 }
@@ -106,6 +107,7 @@ impl<'a> KeyDraft<'a> {
         let app = self.tenant.app;
         let (key, secret) = app.shell.create_key(&self.tenant.project.id, self.details).await.unwrap();
         app.follow().await;
+        is_secret("an API secret", secret.expose());
         Key { app, id: key.id, project: key.project, secret: secret.expose().to_owned() }
     }
 }

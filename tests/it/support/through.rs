@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use portcullis::domain::audit::AuditDraft;
 use portcullis::domain::edit::{KeyChange, ProjectChange};
-use portcullis::domain::grant::MintRecord;
+use portcullis::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
     AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Records, Restoration,
-    Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
-    StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
+    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Recording, Records,
+    Resealing, Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange,
+    Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
 
 use super::Latch;
@@ -27,6 +27,12 @@ pub(crate) struct Through {
 pub(crate) struct Hand {
     /// Records that were read wait here on their way to whoever asked.
     pub(crate) records: Arc<Latch>,
+    /// How often all of a record was read at once.
+    pub(crate) whole_read: AtomicUsize,
+    /// How often a project's part was read by itself.
+    pub(crate) parts_read: AtomicUsize,
+    /// It cannot be read.
+    pub(crate) no_parts: AtomicBool,
     /// The feed cannot be read from its beginning.
     pub(crate) no_beginning: AtomicBool,
     /// The feed cannot be read at all.
@@ -40,9 +46,17 @@ pub(crate) struct Hand {
 impl Hand {
     pub(crate) fn new() -> Arc<Self> {
         let off = || AtomicBool::new(false);
-        let (no_beginning, no_feed, no_uses) = (off(), off(), off());
-        let (records, uses_written) = (Latch::open(), AtomicUsize::new(0));
-        Arc::new(Self { records, no_beginning, no_feed, no_uses, uses_written })
+        let none = || AtomicUsize::new(0);
+        Arc::new(Self {
+            records: Latch::open(),
+            whole_read: none(),
+            parts_read: none(),
+            no_parts: off(),
+            no_beginning: off(),
+            no_feed: off(),
+            no_uses: off(),
+            uses_written: none(),
+        })
     }
 
     pub(crate) fn wrap(self: &Arc<Self>) -> impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + use<> {
@@ -55,8 +69,23 @@ impl Hand {
 impl Records for Through {
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error> {
         let read = self.store.mint_record(by).await;
+        self.hand.whole_read.fetch_add(1, Ordering::SeqCst);
         self.hand.records.pass().await;
         read
+    }
+
+    async fn key_part(&self, by: &Lookup) -> Result<Snapshot<Option<KeyPart>>, Error> {
+        let read = self.store.key_part(by).await;
+        self.hand.records.pass().await;
+        read
+    }
+
+    async fn project_part(&self, project: &ProjectId) -> Result<Option<ProjectPart>, Error> {
+        self.hand.parts_read.fetch_add(1, Ordering::SeqCst);
+        if self.hand.no_parts.load(Ordering::SeqCst) {
+            return Err(Unavailable::Slow.into());
+        }
+        self.store.project_part(project).await
     }
 
     async fn position(&self) -> Result<Position, Error> {
@@ -105,6 +134,10 @@ impl Installation for Through {
 
     async fn data_keys(&self) -> Result<Vec<SealedKey>, Error> {
         self.store.data_keys().await
+    }
+
+    async fn reseal_data_keys(&self, resealing: &Resealing) -> Result<(), Error> {
+        self.store.reseal_data_keys(resealing).await
     }
 
     async fn change_issuer(&self, issuer: &str, audit: &AuditDraft) -> Result<(), Error> {
@@ -169,7 +202,7 @@ impl Keys for Through {
 
 #[async_trait]
 impl IssuedTokens for Through {
-    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<bool>, Error> {
+    async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         self.store.record(tokens).await
     }
 
@@ -184,6 +217,10 @@ impl IssuedTokens for Through {
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         self.store.forget_issued(before, limit).await
+    }
+
+    async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error> {
+        self.store.forget_counts(until).await
     }
 }
 
@@ -200,6 +237,10 @@ impl SigningKeys for Through {
 
 #[async_trait]
 impl AuditLog for Through {
+    async fn note(&self, act: &AuditDraft) -> Result<(), Error> {
+        self.store.note(act).await
+    }
+
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
         self.store.audit(after, limit).await
     }

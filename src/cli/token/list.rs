@@ -1,41 +1,35 @@
-//! `portcullis token …`: what the issuance log holds.
+//! `portcullis token list`: what the issuance log holds.
 
 use serde::Serialize;
 
+use crate::cli::failure::Failure;
+use crate::cli::key;
+use crate::cli::output::{Page, Row, joined};
+use crate::cli::session::Session;
+use crate::cli::values::Expiry;
 use crate::domain::{KeyId, ProjectId, Scope, TokenId};
 use crate::store::{IssuedRange, IssuedToken};
 
-use super::failure::Failure;
-use super::key;
-use super::output::{Page, Row, joined};
-use super::session::Session;
-use super::values::Expiry;
-
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
-    /// List the tokens that a key minted, the newest first, as long as the log keeps them.
-    List {
-        /// The key.
-        #[arg(long, value_name = "ID")]
-        key: KeyId,
-        /// Only those minted since: 1h (ago), 2027-01-31, 2027-01-31T12:00:00Z or Unix seconds.
-        #[arg(long, value_name = "WHEN")]
-        since: Option<Expiry>,
-        /// Only those that come after this one in the list, which were minted before it.
-        #[arg(long, value_name = "TOKEN_ID")]
-        after: Option<TokenId>,
-        /// At most so many.
-        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        limit: u32,
-    },
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The key.
+    #[arg(long, value_name = "ID")]
+    key: KeyId,
+    /// Only those minted since: 1h (ago), 2027-01-31, 2027-01-31T12:00:00Z or Unix seconds.
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Expiry>,
+    /// Only those that come after this one in the list, which were minted before it.
+    #[arg(long, value_name = "TOKEN_ID")]
+    after: Option<TokenId>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
 }
 
-impl Command {
-    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let Self::List { key, since, after, limit } = self;
-        let since = since.map(|since| since.ago(session.acts.clock.now()));
-        list(session, &key, &IssuedRange { since, before: after }, limit).await
-    }
+pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
+    let since = args.since.map(|since| since.ago(session.acts.clock.now()));
+    let range = IssuedRange { since, before: args.after };
+    list(session, &args.key, &range, args.limit).await
 }
 
 async fn list(session: &Session, key: &KeyId, range: &IssuedRange, limit: u32) -> Result<(), Failure> {

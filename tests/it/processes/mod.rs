@@ -2,6 +2,9 @@
 //!
 //! The bound of the promise is asserted; how long it really took is printed.
 
+mod crash;
+mod disk;
+
 use std::time::{Duration, Instant};
 
 use serde_json::Value;

@@ -1,0 +1,21 @@
+//! The bodies of the fuzz targets: each takes arbitrary bytes to a parser that strangers reach and
+//! holds it to what must be true of any input. They are run without bound by `cargo fuzz`, and
+//! bounded by the suite (`tests/it/fuzz`), which includes this file.
+
+pub mod guard;
+pub mod server;
+
+/// A body.
+pub type Body = fn(&[u8]);
+
+/// Every body that needs nothing but its input, by the name of its target.
+pub const BODIES: [(&str, Body); 8] = [
+    ("token", guard::token),
+    ("jwks", guard::jwks),
+    ("scope", guard::scope),
+    ("network", guard::network),
+    ("forwarded", guard::forwarded),
+    ("id", guard::id),
+    ("form", server::form),
+    ("secret", server::secret),
+];

@@ -1,0 +1,37 @@
+//! `portcullis token …`: what was issued, and what a client of the server does with it.
+
+mod inspect;
+mod list;
+mod remote;
+mod request;
+
+use super::failure::Failure;
+use super::output::Output;
+use super::session::Session;
+use crate::config::{Environment, Settings};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the tokens that a key minted, the newest first, as long as the log keeps them.
+    List(list::Args),
+    /// Ask a server for a token, and print it.
+    Request(request::Args),
+    /// Show what a token says; with public keys, also whether to believe it.
+    Inspect(inspect::Args),
+}
+
+impl Command {
+    /// Only the list needs an installation.
+    pub(super) async fn run(
+        self,
+        settings: &Settings,
+        environment: &Environment,
+        output: Output,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::List(args) => list::run(&Session::open(settings, output).await?, args).await,
+            Self::Request(args) => request::run(args, environment, output).await,
+            Self::Inspect(args) => inspect::run(args, output).await,
+        }
+    }
+}
