@@ -1,5 +1,6 @@
 //! The gate on one node: promise P2, and what must not shake it.
 
+mod ended;
 mod freshness;
 mod held;
 mod history;
@@ -7,6 +8,7 @@ mod narrowing;
 mod nodes;
 mod proxies;
 mod races;
+mod reserved;
 mod restore;
 mod revoking;
 mod secrets;
