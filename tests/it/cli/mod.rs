@@ -16,6 +16,7 @@ mod nodes;
 mod projects;
 mod redact;
 mod secrets;
+mod secure_clients;
 mod signing_keys;
 mod terminal;
 mod tls;

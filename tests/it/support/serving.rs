@@ -18,8 +18,14 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it in a folder, where `./portcullis-data` is its data directory.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// [`Serving::start`], with more arguments.
+    pub(crate) fn start_with(folder: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["serve", "--listen-public", "127.0.0.1:0"])
+            .args(more)
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
