@@ -1,6 +1,7 @@
 //! The listener, as strangers reach it.
 
 mod bytes;
+mod loops;
 mod telling;
 mod tls;
 mod wire;
