@@ -1,10 +1,10 @@
 //! What may be an issuer: RFC 8414 section 2, and plain http on the machine itself.
 //!
-//! The text is never repeated in a message before it is known to hold no password.
+//! The text is never repeated in a message before it is known to hold no password and no secret.
 
 use url::{Host, Url};
 
-use super::error::Problem;
+use super::{error::Problem, parse::looks_secret};
 
 const EXAMPLE: &str = "write it as https://tokens.example.com";
 
@@ -35,7 +35,8 @@ fn checked(text: &str, plain: PlainHttp) -> Result<Option<String>, Problem> {
     }
     let usual = url.as_str().trim_end_matches('/');
     if text != usual {
-        return Err(Problem::new("this is not the usual spelling of that URL", format!("write {usual}")));
+        let fix = if looks_secret(usual) { EXAMPLE.to_owned() } else { format!("write {usual}") };
+        return Err(Problem::new("this is not the usual spelling of that URL", fix));
     }
     Ok(Some(text.to_owned()))
 }
