@@ -2,6 +2,7 @@
 
 mod bytes;
 mod loops;
+mod multiplexed;
 mod telling;
 mod tls;
 mod wire;
