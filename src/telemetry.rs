@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use tracing::{Level, Subscriber};
 use tracing_subscriber::{
     Layer, Registry,
-    filter::Targets,
+    filter::{LevelFilter, Targets},
     fmt::{self, MakeWriter},
     layer::SubscriberExt as _,
     registry::LookupSpan,
@@ -52,6 +52,8 @@ fn levels(level: Level) -> Targets {
     Targets::new()
         .with_default(level.min(Level::INFO))
         .with_target("sqlx", level.min(Level::WARN))
+        // Whoever asked is told why a certificate is not believed; this says it a second time.
+        .with_target("rustls_platform_verifier", LevelFilter::OFF)
         .with_target("portcullis", level)
 }
 
@@ -71,6 +73,7 @@ mod tests {
             (Level::ERROR, "sqlx::query", Level::WARN, false),
             (Level::ERROR, "portcullis", Level::WARN, false),
             (Level::TRACE, "sqlx::query", Level::TRACE, true),
+            (Level::DEBUG, "rustls_platform_verifier::verification", Level::ERROR, false),
         ];
         for (set, target, level, written) in table {
             assert_eq!(levels(set).would_enable(target, &level), written, "{set}: {target} {level}");

@@ -1,5 +1,6 @@
 //! What is wrong with the settings. Every message names the setting, where the value came from,
-//! what is wrong with it and the fix; no message repeats a secret.
+//! what is wrong with it and the fix. It does not repeat the value: a secret may have been put into the
+//! wrong setting. Names of files are repeated, unless they look like a secret.
 
 use std::{fmt, io, path::PathBuf};
 

@@ -17,7 +17,7 @@ use super::{
     Environment, Flags,
     error::{Error, Origin, Problem},
     flags::CONFIG,
-    master_key,
+    master_key, parse,
     table::{self, SETTINGS, Setting},
 };
 
@@ -32,10 +32,10 @@ impl File {
     /// The file that flag or environment name, which then must exist, or the one in this folder.
     pub(super) fn find(flags: &Flags, environment: &Environment) -> Result<Self, Error> {
         if let Some(path) = &flags.config {
-            return Self::read(path, Origin::Flag(CONFIG));
+            return Self::read_named(path, Origin::Flag(CONFIG));
         }
         if let Some(path) = environment.value(VARIABLE, CONFIG)? {
-            return Self::read(Path::new(path), Origin::Environment(VARIABLE));
+            return Self::read_named(Path::new(path), Origin::Environment(VARIABLE));
         }
         match Self::read(Path::new(USUAL), Origin::Default) {
             Err(Error::Unreadable { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
@@ -43,6 +43,11 @@ impl File {
             }
             read => read,
         }
+    }
+
+    fn read_named(path: &Path, origin: Origin) -> Result<Self, Error> {
+        parse::file_name(&path.to_string_lossy()).map_err(|problem| problem.of(CONFIG, origin.clone()))?;
+        Self::read(path, origin)
     }
 
     fn read(path: &Path, origin: Origin) -> Result<Self, Error> {
@@ -147,7 +152,10 @@ fn unknown(key: &[&str], origin: Origin) -> Error {
         format!("remove it or use one of {}", known.join(", "))
     };
     // A quoted key with a dot in it stays quoted: it is not the path that it looks like.
-    let quoted =
-        |segment: &&str| if segment.contains('.') { format!("{segment:?}") } else { (*segment).into() };
+    let quoted = |segment: &&str| match *segment {
+        secret if parse::looks_secret(secret) => "(it looks like a secret)".to_owned(),
+        dotted if dotted.contains('.') => format!("{dotted:?}"),
+        segment => segment.to_owned(),
+    };
     Error::UnknownKey { key: key.iter().map(quoted).collect::<Vec<String>>().join("."), origin, fix }
 }

@@ -1,16 +1,20 @@
 //! What may be an issuer: RFC 8414 section 2, and plain http on the machine itself.
 //!
-//! The text is never repeated in a message before it is known to hold no password.
+//! The text is never repeated in a message before it is known to hold no password and no secret.
 
 use url::{Host, Url};
 
-use super::error::Problem;
+use super::{error::Problem, parse::looks_secret};
 
 const EXAMPLE: &str = "write it as https://tokens.example.com";
 
 /// The issuer as given, or none if empty. It is compared as text by everyone who checks a token, so
 /// only the one usual spelling is taken.
 pub(super) fn issuer(text: &str) -> Result<Option<String>, Problem> {
+    checked(text, PlainHttp::OnThisMachine)
+}
+
+fn checked(text: &str, plain: PlainHttp) -> Result<Option<String>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -20,7 +24,7 @@ pub(super) fn issuer(text: &str) -> Result<Option<String>, Problem> {
     }
     match url.scheme() {
         "https" => {}
-        "http" if is_this_machine(&url) => {}
+        "http" if plain.is_taken_for(&url) => {}
         "http" => {
             return Err(Problem::new(
                 "plain http is taken for loopback hosts only (RFC 8414)",
@@ -31,18 +35,34 @@ pub(super) fn issuer(text: &str) -> Result<Option<String>, Problem> {
     }
     let usual = url.as_str().trim_end_matches('/');
     if text != usual {
-        return Err(Problem::new("this is not the usual spelling of that URL", format!("write {usual}")));
+        let fix = if looks_secret(usual) { EXAMPLE.to_owned() } else { format!("write {usual}") };
+        return Err(Problem::new("this is not the usual spelling of that URL", fix));
     }
     Ok(Some(text.to_owned()))
+}
+
+/// Where http without TLS is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// On loopback hosts.
+    OnThisMachine,
+    /// Wherever somebody insists on it.
+    Anywhere,
 }
 
 /// The URL of a server to speak with, in its usual spelling: what may be an issuer.
 ///
 /// # Errors
 /// What is wrong with it, and the fix.
-pub fn server_url(text: &str) -> Result<String, String> {
-    let url = issuer(text.trim_end_matches('/')).map_err(|problem| problem.to_string())?;
+pub fn server_url(text: &str, plain: PlainHttp) -> Result<String, String> {
+    let url = checked(text.trim_end_matches('/'), plain).map_err(|problem| problem.to_string())?;
     url.ok_or_else(|| format!("it is empty; {EXAMPLE}"))
+}
+
+impl PlainHttp {
+    fn is_taken_for(self, url: &Url) -> bool {
+        matches!(self, Self::Anywhere) || is_this_machine(url)
+    }
 }
 
 fn forbidden(url: &Url) -> Option<&'static str> {

@@ -29,7 +29,7 @@ pub use self::{
     environment::Environment,
     error::{Error, Origin, Problem},
     flags::Flags,
-    issuer::server_url,
+    issuer::{PlainHttp, server_url},
     master_key::MasterKeySetting,
     parse::duration,
     table::{SETTINGS, Setting},

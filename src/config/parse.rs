@@ -1,4 +1,5 @@
-//! From text to value: one rule per kind of setting. What breaks a rule is answered with the fix.
+//! From text to value: one rule per kind of setting. What breaks a rule is answered with the fix and
+//! never with the text: it may be a secret that was put into the wrong setting.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -18,13 +19,31 @@ pub(super) fn folder(text: &str) -> Result<PathBuf, Problem> {
     if text.is_empty() {
         return Err(Problem::new("it is empty", "name a folder, such as ./portcullis-data"));
     }
+    file_name(text)
+}
+
+/// A path, as long as it does not look like a secret: messages name files.
+pub(super) fn file_name(text: &str) -> Result<PathBuf, Problem> {
+    if looks_secret(text) {
+        return Err(Problem::new("it looks like a secret, not like a path", "name a file or a folder"));
+    }
     Ok(PathBuf::from(text))
+}
+
+/// Whether a text may be a key, a token, or the content of a file where its name belongs.
+pub(super) fn looks_secret(text: &str) -> bool {
+    let is_opaque = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '=');
+    text.contains("psk_")
+        || text.contains("-----")
+        || text.contains(char::is_control)
+        || text.starts_with("eyJ")
+        || text.len() >= 32 && text.chars().all(is_opaque)
 }
 
 pub(super) fn listener(text: &str) -> Result<SocketAddr, Problem> {
     text.parse().map_err(|_| {
         Problem::new(
-            format!("{text:?} is not an IP address with a port"),
+            "it is not an IP address with a port",
             "write 127.0.0.1:8080, [::1]:8080, or 0.0.0.0:8080 for every interface",
         )
     })
@@ -35,9 +54,8 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, Problem> {
 /// # Errors
 /// Anything else, no time at all, and more than a hundred years.
 pub fn duration(text: &str) -> Result<Duration, Problem> {
-    let wrong = |why: &str| {
-        Problem::new(format!("{text:?} {why}"), "write a number and a unit: 500ms, 30s, 15m, 12h, 30d")
-    };
+    let wrong =
+        |why: &str| Problem::new(format!("it {why}"), "write a number and a unit: 500ms, 30s, 15m, 12h, 30d");
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let millis: u64 = match unit {
@@ -61,10 +79,7 @@ pub fn duration(text: &str) -> Result<Duration, Problem> {
 
 pub(super) fn count(text: &str) -> Result<NonZeroU32, Problem> {
     text.parse().map_err(|_| {
-        Problem::new(
-            format!("{text:?} is not a whole number from 1 to {}", u32::MAX),
-            "write one, such as 10",
-        )
+        Problem::new(format!("it is not a whole number from 1 to {}", u32::MAX), "write one, such as 10")
     })
 }
 
@@ -72,13 +87,16 @@ pub(super) fn count(text: &str) -> Result<NonZeroU32, Problem> {
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Problem> {
     match text.trim() {
         "" => Ok(Vec::new()),
-        text => text.split(',').map(str::trim).map(network).collect(),
+        text => {
+            let numbered = text.split(',').map(str::trim).zip(1..);
+            numbered.map(|(text, number)| network(text, number)).collect()
+        }
     }
 }
 
-/// One network, or one address as the network of itself.
-fn network(text: &str) -> Result<IpNet, Problem> {
-    let wrong = |why: &str, fix: String| Err(Problem::new(format!("{text:?} {why}"), fix));
+/// One network, or one address as the network of itself; which of the list it is.
+fn network(text: &str, number: usize) -> Result<IpNet, Problem> {
+    let wrong = |why: &str, fix: String| Err(Problem::new(format!("network {number} {why}"), fix));
     let Ok(network) = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) else {
         return wrong(
             "is not a network",
@@ -109,7 +127,7 @@ pub(super) fn one_of<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, Prob
     let known = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
     known.map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        Problem::new(format!("{text:?} is not known"), format!("write one of {}", names.join(", ")))
+        Problem::new("it is not known", format!("write one of {}", names.join(", ")))
     })
 }
 
@@ -144,6 +162,29 @@ mod tests {
         ] {
             let message = duration(text).unwrap_err().to_string();
             assert!(message.contains(why), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_and_a_secret_is_not() {
+        for path in [
+            "./portcullis-data",
+            "portcullis-data-of-the-shop-in-production",
+            "/nix/store/0c1x1q6z9yfzh5nqjzm3b8yq0v5g3a4k-portcullis/tls.pem",
+            "/var/lib/docker/volumes/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/_data",
+            "../a b/é.pem",
+        ] {
+            assert_eq!(file_name(path), Ok(PathBuf::from(path)));
+        }
+        for secret in [
+            "psk_live_0123456789abcdef_x",
+            "./psk_live_0123456789abcdef_x",
+            "-----BEGIN PRIVATE KEY-----",
+            "two\nlines",
+            "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+            &"0fA5".repeat(16),
+        ] {
+            assert!(file_name(secret).unwrap_err().to_string().starts_with("it looks like a secret"));
         }
     }
 

@@ -127,21 +127,21 @@ fn each_bad_value_is_answered_with_the_fix() {
     ];
     let messages = table.map(|(flag, value)| refusal(&[&format!("--{flag}"), value], &[], ""));
 
-    insta::assert_snapshot!(messages.join("\n"), @r#"
+    insta::assert_snapshot!(messages.join("\n"), @"
     data_dir (flag --data-dir): it is empty; name a folder, such as ./portcullis-data
-    listen.public (flag --listen-public): ":8080" is not an IP address with a port; write 127.0.0.1:8080, [::1]:8080, or 0.0.0.0:8080 for every interface
-    listen.public (flag --listen-public): "localhost:8080" is not an IP address with a port; write 127.0.0.1:8080, [::1]:8080, or 0.0.0.0:8080 for every interface
-    revocation.poll (flag --revocation-poll): "5" has no unit; write a number and a unit: 500ms, 30s, 15m, 12h, 30d
+    listen.public (flag --listen-public): it is not an IP address with a port; write 127.0.0.1:8080, [::1]:8080, or 0.0.0.0:8080 for every interface
+    listen.public (flag --listen-public): it is not an IP address with a port; write 127.0.0.1:8080, [::1]:8080, or 0.0.0.0:8080 for every interface
+    revocation.poll (flag --revocation-poll): it has no unit; write a number and a unit: 500ms, 30s, 15m, 12h, 30d
     revocation.max_age (default): 30s is not more than revocation.poll, 30s (flag --revocation-poll); poll more often or let the list grow older
     revocation.max_age (flag --revocation-max-age): 41s is more than 40s, so a revoked token could live beyond a minute; write 40s or less
-    client_address.trusted_proxies (flag --client-address-trusted-proxies): "10.0.0.1/8" has address bits beyond its prefix; write 10.0.0.0/8, or the address alone
-    client_address.header (flag --client-address-header): "x-real-ip" is not known; write one of x-forwarded-for, forwarded
-    throttle.key_failures (flag --throttle-key-failures): "0" is not a whole number from 1 to 4294967295; write one, such as 10
-    throttle.address_failures (flag --throttle-address-failures): "many" is not a whole number from 1 to 4294967295; write one, such as 10
-    log.format (flag --log-format): "xml" is not known; write one of auto, pretty, json
-    log.level (flag --log-level): "verbose\n" is not known; write one of error, warn, info, debug, trace
+    client_address.trusted_proxies (flag --client-address-trusted-proxies): network 1 has address bits beyond its prefix; write 10.0.0.0/8, or the address alone
+    client_address.header (flag --client-address-header): it is not known; write one of x-forwarded-for, forwarded
+    throttle.key_failures (flag --throttle-key-failures): it is not a whole number from 1 to 4294967295; write one, such as 10
+    throttle.address_failures (flag --throttle-address-failures): it is not a whole number from 1 to 4294967295; write one, such as 10
+    log.format (flag --log-format): it is not known; write one of auto, pretty, json
+    log.level (flag --log-level): it is not known; write one of error, warn, info, debug, trace
     issuer (flag --issuer): plain http is taken for loopback hosts only (RFC 8414); write the https URL under which clients reach this server, for example at its proxy
-    "#);
+    ");
 }
 
 #[test]

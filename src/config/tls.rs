@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{
     error::{Error, Origin, Problem},
     layers::{Found, Layers},
+    parse,
 };
 
 /// What the listener proves itself with.
@@ -32,8 +33,8 @@ impl TlsFile {
         Problem::new(format!("{}: {what}", self.path.display()), fix).of(self.setting, self.origin.clone())
     }
 
-    fn of(setting: &'static str, found: &Found) -> Self {
-        Self { path: PathBuf::from(&found.text), setting, origin: found.origin.clone() }
+    fn of(setting: &'static str, found: &Found) -> Result<Self, Error> {
+        Ok(Self { path: found.by(parse::file_name)?, setting, origin: found.origin.clone() })
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) fn tls(layers: &Layers<'_>) -> Result<Option<Tls>, Error> {
         (false, true) => Err(alone(&cert, "tls.key")),
         (true, false) => Err(alone(&key, "tls.cert")),
         (false, false) => {
-            let (cert, key) = (TlsFile::of("tls.cert", &cert), TlsFile::of("tls.key", &key));
+            let (cert, key) = (TlsFile::of("tls.cert", &cert)?, TlsFile::of("tls.key", &key)?);
             Ok(Some(Tls { cert, key }))
         }
     }

@@ -3,6 +3,7 @@
 mod connection;
 mod health;
 mod limits;
+mod loops;
 mod openapi;
 mod renewal;
 mod serve;

@@ -1,4 +1,4 @@
-//! Listening, the background loop, and stopping: stop accepting, finish what is under way within
+//! Listening and stopping: stop accepting, finish what is under way within
 //! ten seconds, flush the log.
 
 use std::io;
@@ -9,16 +9,10 @@ use std::time::Duration;
 use axum_server::Handle;
 use tokio::task::JoinHandle;
 
-use super::{Patience, limits, renewal, router_for};
+use super::{Patience, limits, loops, renewal, router_for};
 use crate::keys::Uses;
-use crate::store::Error as StoreError;
 use crate::tls::Certificate;
 use crate::web::Server;
-
-/// How often it is looked whether a signing key needs a successor.
-const ROTATION: Duration = Duration::from_mins(1);
-/// How often it is looked whether there is anything to write down or to clear.
-const TENDING: Duration = Duration::from_secs(5);
 
 /// A bound socket that nobody is served on yet.
 #[derive(Debug)]
@@ -87,9 +81,9 @@ impl Running {
         patience: Patience,
     ) -> io::Result<Self> {
         let handle = Handle::new();
-        let following = tokio::spawn(follow(server.clone()));
-        let rotating = tokio::spawn(rotate(server.clone()));
-        let tending = tokio::spawn(tend(server.clone()));
+        let following = tokio::spawn(loops::follow(server.clone()));
+        let rotating = tokio::spawn(loops::rotate(server.clone()));
+        let tending = tokio::spawn(loops::tend(server.clone()));
         let uses = server.uses.clone();
         let app = router_for(server, patience).into_make_service_with_connect_info::<SocketAddr>();
         let Listener { socket, certificate } = listener;
@@ -120,68 +114,9 @@ impl Running {
             let _ = task.await;
         }
         if let Ok(Err(error)) = tokio::time::timeout(self.grace, self.uses.write()).await {
-            uses_unwritten(&error);
+            loops::uses_unwritten(&error);
         }
         // The last reference to the server is gone with its requests; the writer ends by itself.
         let _ = tokio::time::timeout(flush, self.writer).await;
-    }
-}
-
-/// Writes down what can wait and clears what is old, apart from following: nothing here may make the copy late.
-async fn tend(server: Arc<Server>) {
-    let mut turn = tokio::time::interval(TENDING);
-    turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        turn.tick().await;
-        if let Err(error) = server.uses.step().await {
-            uses_unwritten(&error);
-        }
-        match server.retention.step().await {
-            Ok(0) => {}
-            Ok(deleted) => tracing::debug!(deleted, "old rows of the issuance log were deleted"),
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "old rows of the issuance log could not be deleted"
-            ),
-        }
-    }
-}
-
-fn uses_unwritten(error: &StoreError) {
-    tracing::warn!(
-        error = error as &dyn std::error::Error,
-        "the last uses of secrets could not be written down"
-    );
-}
-
-/// Announces successors of signing keys in time.
-async fn rotate(server: Arc<Server>) {
-    let mut turn = tokio::time::interval(ROTATION);
-    loop {
-        turn.tick().await;
-        if let Err(error) = server.rotate_what_is_due().await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the signing keys could not be looked after"
-            );
-        }
-    }
-}
-
-async fn follow(server: Arc<Server>) {
-    let mut failing = false;
-    loop {
-        server.sync.wait().await;
-        match server.sync.step().await {
-            Ok(()) if failing => {
-                tracing::info!("the feed is read again");
-                failing = false;
-            }
-            Err(error) if !failing => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the feed cannot be read");
-                failing = true;
-            }
-            _ => {}
-        }
     }
 }

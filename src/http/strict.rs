@@ -1,23 +1,44 @@
-//! What HTTP demands and hyper leaves to us: exactly one host in a request of HTTP/1.1, and an end
-//! to every request. Refusals say so in the shape of all others.
+//! What HTTP demands and hyper leaves to us: one host that a request is meant for, and an end to
+//! every request. Refusals say so in the shape of all others.
 
 use std::time::Duration;
 
 use axum::extract::Request;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::plain;
 
-/// RFC 9112 §3.2: no `Host`, or more than one, and it cannot be told who is meant.
+/// RFC 9112 §3.2: no `Host`, or more than one, and it cannot be told who is meant. In HTTP/2 that is
+/// what `:authority` says, and a `Host` may only repeat it (RFC 9113 §8.3.1).
 pub(super) async fn one_host(request: Request, next: Next) -> Response {
     let version = request.version();
-    if version == Version::HTTP_11 && request.headers().get_all(header::HOST).iter().count() != 1 {
-        let why = "a request of HTTP/1.1 has exactly one `Host` header";
-        return last(version, plain(StatusCode::BAD_REQUEST, "invalid_request", why));
+    if is_clear(&request) {
+        return next.run(request).await;
     }
-    next.run(request).await
+    let why = match version {
+        Version::HTTP_2 => "a request of HTTP/2 has one `:authority`, and no other `Host`",
+        _ => "a request of HTTP/1.1 has exactly one `Host` header",
+    };
+    last(version, plain(StatusCode::BAD_REQUEST, "invalid_request", why))
+}
+
+fn is_clear(request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next());
+    let authority = request.uri().authority();
+    match (request.version(), host) {
+        (Version::HTTP_11, host) => host.is_some() && more.is_none(),
+        (Version::HTTP_2, None) => authority.is_some(),
+        (Version::HTTP_2, Some(host)) => {
+            let same =
+                |authority: &Authority| host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes());
+            more.is_none() && authority.is_none_or(same)
+        }
+        _ => true,
+    }
 }
 
 /// A request ends in time, its body and our answer included.
@@ -37,4 +58,34 @@ fn last(version: Version, mut response: Response) -> Response {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn it_is_clear_who_is_meant_if_one_host_is_named() {
+        let named = |version, uri: &str, hosts: &[&str]| {
+            let request = Request::builder().version(version).uri(uri);
+            let request = hosts.iter().fold(request, |request, host| request.header("host", *host));
+            is_clear(&request.body(Body::empty()).unwrap())
+        };
+        for (version, uri, hosts, clear) in [
+            (Version::HTTP_10, "/", &[][..], true),
+            (Version::HTTP_11, "/", &["a"], true),
+            (Version::HTTP_11, "/", &[], false),
+            (Version::HTTP_11, "/", &["a", "a"], false),
+            (Version::HTTP_2, "https://a/", &[], true),
+            (Version::HTTP_2, "https://a:1/", &["A:1"], true),
+            (Version::HTTP_2, "/", &["a"], true),
+            (Version::HTTP_2, "/", &[], false),
+            (Version::HTTP_2, "https://a/", &["b"], false),
+            (Version::HTTP_2, "https://a/", &["a", "a"], false),
+        ] {
+            assert_eq!(named(version, uri, hosts), clear, "{version:?} {uri} {hosts:?}");
+        }
+    }
 }

@@ -7,9 +7,12 @@
 
 mod retention;
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -56,7 +59,8 @@ struct Waiting {
 }
 
 impl IssuanceLog {
-    /// Starts the writer. It ends once the log is dropped and all that waited is written.
+    /// Starts the writer. It ends once the log is dropped and all that waited is written; a database
+    /// that panics over a batch fails that batch alone.
     #[must_use]
     pub fn start(store: Arc<dyn IssuedTokens>) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -81,26 +85,29 @@ async fn write(store: Arc<dyn IssuedTokens>, mut waiting: mpsc::Receiver<Waiting
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         let (tokens, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|w| (w.token, w.answer)).unzip();
-        let outcomes = outcomes(store.record(&tokens).await, tokens.len());
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        // Nothing of a batch outlives it here, so nothing half done is left behind by a panic.
+        let recorded = AssertUnwindSafe(async { store.record(&tokens).await }).catch_unwind().await;
+        for (answer, outcome) in answers.into_iter().zip(outcomes(recorded, tokens.len())) {
             // Nobody may be waiting any more; the row stays.
             let _ = answer.send(outcome);
         }
     }
 }
 
-fn outcomes(recorded: Result<Vec<Recording>, StoreError>, tokens: usize) -> Vec<Result<(), Error>> {
+type Caught<T> = Result<T, Box<dyn Any + Send>>;
+
+fn outcomes(recorded: Caught<Result<Vec<Recording>, StoreError>>, tokens: usize) -> Vec<Result<(), Error>> {
     match recorded {
-        Ok(recorded) => recorded.into_iter().map(outcome).collect(),
-        Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                tokens,
-                "the issuance log did not commit"
-            );
-            vec![Err(Error::NotCommitted); tokens]
-        }
+        Ok(Ok(recorded)) => return recorded.into_iter().map(outcome).collect(),
+        Ok(Err(error)) => tracing::error!(
+            error = &error as &dyn std::error::Error,
+            tokens,
+            "the issuance log did not commit"
+        ),
+        // What it says may hold anything; where it happened, the panic hook has told.
+        Err(_) => tracing::error!(tokens, "the issuance log did not commit: its database panicked"),
     }
+    vec![Err(Error::NotCommitted); tokens]
 }
 
 fn outcome(recorded: Recording) -> Result<(), Error> {

@@ -46,7 +46,9 @@ pub(super) struct Speaker<'a> {
 
 impl Client {
     pub(super) fn new(url: String) -> Self {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build();
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20));
+        // It speaks without TLS: the authorities of the system need not be there.
+        let http = http.tls_certs_only([]).build();
         Self { http: http.expect("a client without TLS needs nothing of the system"), url }
     }
 

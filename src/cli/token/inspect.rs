@@ -13,13 +13,12 @@ use portcullis_guard::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::remote::Remote;
+use super::remote::Reach;
 use crate::cli::failure::Failure;
 use crate::cli::input;
 use crate::cli::output::{Output, Report, write_fields};
 use crate::cli::session::surroundings;
 use crate::cli::values;
-use crate::config;
 use crate::domain::{Audience, ScopeSet, Timestamp, TokenRefusal};
 
 #[derive(Debug, clap::Args)]
@@ -28,8 +27,10 @@ pub(in crate::cli) struct Args {
     #[arg(value_name = "FILE", default_value = "-")]
     token: PathBuf,
     /// Judge it with the public keys of this server.
-    #[arg(long, value_name = "URL", value_parser = config::server_url)]
+    #[arg(long, value_name = "URL")]
     server: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
     /// Judge it with the public keys in this file, a JWK set.
     #[arg(long, value_name = "FILE", conflicts_with = "server")]
     jwks: Option<PathBuf>,
@@ -75,7 +76,7 @@ impl Args {
             return Ok(Some((keys, self.issuer.clone())));
         }
         let Some(server) = &self.server else { return Ok(None) };
-        let remote = Remote::new(server)?;
+        let remote = self.reach.server("--server", server)?;
         let metadata = remote.document("/.well-known/oauth-authorization-server").await?;
         let metadata: Value = serde_json::from_str(&metadata).unwrap_or_default();
         let keys = KeySet::from_json(&remote.document("/.well-known/jwks.json").await?);

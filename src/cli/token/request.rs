@@ -8,19 +8,21 @@ use serde_json::Value;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::remote::Remote;
+use super::remote::Reach;
 use crate::cli::failure::Failure;
 use crate::cli::input;
 use crate::cli::output::{Output, Report};
 use crate::cli::values;
-use crate::config::{self, Environment};
+use crate::config::Environment;
 use crate::domain::{Audience, Lifetime, ScopeSet};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The server [default: the issuer that the credentials name].
-    #[arg(long, value_name = "URL", value_parser = config::server_url)]
+    #[arg(long, value_name = "URL")]
     server: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
     /// A file with `key_id` and `secret` as JSON, such as admin-key.json or the answer of
     /// `key create --json`; or - for the standard input [default: `PORTCULLIS_KEY_ID` and
     /// `PORTCULLIS_KEY_SECRET` of the environment].
@@ -51,12 +53,15 @@ pub(super) async fn run(args: Args, environment: &Environment, output: Output) -
         Some(file) => Credentials::read(file, output)?,
         None => Credentials::of_environment(environment)?,
     };
-    let server = args.server.as_ref().or(credentials.issuer.as_ref()).ok_or_else(|| {
-        Failure::Usage("--server is missing, and the credentials name no issuer; say whom to ask".to_owned())
-    })?;
-    // What a file says has not been looked at yet.
-    let server = config::server_url(server).map_err(|why| Failure::Usage(format!("issuer: {why}")))?;
-    let remote = Remote::new(&server)?;
+    let (named_by, server) = match (&args.server, &credentials.issuer) {
+        (Some(server), _) => ("--server", server),
+        (None, Some(issuer)) => ("issuer", issuer),
+        (None, None) => {
+            let why = "--server is missing, and the credentials name no issuer; say whom to ask";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+    };
+    let remote = args.reach.server(named_by, server)?;
     let request = remote
         .post("/oauth/token")
         .basic_auth(escaped(&credentials.key_id), Some(escaped(&credentials.secret)))

@@ -8,3 +8,4 @@ mod household;
 mod keys;
 mod panics;
 mod program;
+mod settings;

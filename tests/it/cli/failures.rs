@@ -29,14 +29,14 @@ fn a_bad_argument_names_itself_and_the_fix() {
         ("key create --project p --allow ,", "for '--allow <CIDR>': not an IPv4 or IPv6 address"),
         ("key create --project p --permission ", "for '--permission <SCOPE>': it is empty; name scopes"),
         ("key create --project p --token-lifetime 16m", "'--token-lifetime <SPAN>': a token lives 1 to 900"),
-        ("key create --project p --token-lifetime 5x", "\"5x\" is not a duration; write a number and a unit"),
+        ("key create --project p --token-lifetime 5x", "it is not a duration; write a number and a unit"),
         ("key create --project p --expires soon", "for '--expires <WHEN>': write a span such as 30d"),
         ("key edit k", "required arguments were not provided"),
         ("key edit k --allow 10.0.0.0/8 --allow-any", "'--allow <CIDR>' cannot be used with '--allow-any'"),
         ("key edit k --permission a --add-permission b", "'--permission <SCOPE>' cannot be used with"),
         ("key edit k --expires 30d --never-expires", "'--expires <WHEN>' cannot be used with"),
         ("key edit k --require-scope maybe", "'maybe' for '--require-scope <true|false>'"),
-        ("key regenerate k --overlap 24", "for '--overlap <SPAN>': \"24\" has no unit"),
+        ("key regenerate k --overlap 24", "for '--overlap <SPAN>': it has no unit"),
         ("key block k --reason boredom", "[possible values: key_compromise, superseded,"),
         ("audit list --after=-1", "'--after <SEQ>': -1 is not in 0.."),
     ];
@@ -67,15 +67,12 @@ fn arguments_that_do_not_fit_together_are_usage_too() {
 fn a_bad_setting_names_itself_its_source_and_the_fix() {
     let mut home = Home::empty();
     let table = [
-        (
-            "nodes --listen-public foo",
-            "listen.public (flag --listen-public): \"foo\" is not an IP address with",
-        ),
+        ("nodes --listen-public foo", "listen.public (flag --listen-public): it is not an IP address with"),
         ("nodes --config nope.toml", "settings file nope.toml (flag --config): No such file or directory"),
     ];
     expect(&home, (3, "settings"), &table);
     fs::write(home.path("portcullis.toml"), "\nlog.level = 'loud'\n").unwrap();
-    let in_file = "log.level (portcullis.toml line 2): \"loud\" is not known; write one of error, warn";
+    let in_file = "log.level (portcullis.toml line 2): it is not known; write one of error, warn";
     expect(&home, (3, "settings"), &[("nodes", in_file)]);
     home.set("PORTCULLIS_LOG_LEVEL", "warn");
     home.set("PORTCULLIS_MASTER_KEY", "deadbeef");

@@ -86,7 +86,8 @@ impl Home {
     pub(super) fn failed(&self, arguments: &[&str]) -> (i32, String, String) {
         let ran = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(ran.stdout, "", "{arguments:?}");
-        let error: Value = serde_json::from_str(&ran.stderr).unwrap();
+        let error: Value =
+            serde_json::from_str(&ran.stderr).unwrap_or_else(|_| panic!("{arguments:?}: {ran:?}"));
         let (code, message) = (error["error"].as_str().unwrap(), error["message"].as_str().unwrap());
         let plain = self.run(arguments);
         assert_eq!((plain.status, plain.stdout.as_str()), (ran.status, ""), "{arguments:?}");

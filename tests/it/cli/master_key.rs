@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 
 use super::Home;
-use crate::support::Serving;
+use crate::support::{Serving, plain_client};
 
 const MASTER_KEY: &str = "portcullis-data/master.key";
 const NEXT: &str = "portcullis-data/master.key.next";
@@ -75,7 +75,7 @@ impl Customer {
         let create = ["key", "create", "--project", &project, "--name", "k", "--permission", "orders:read"];
         let made = home.json(&create);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
-        Self { http: Client::new(), id: text("key_id"), secret: text("secret") }
+        Self { http: plain_client(), id: text("key_id"), secret: text("secret") }
     }
 
     async fn token(&self, serving: &Serving) -> String {

@@ -17,6 +17,7 @@ mod postgres;
 mod projects;
 mod redact;
 mod secrets;
+mod secure_clients;
 mod signing_keys;
 mod terminal;
 mod tls;

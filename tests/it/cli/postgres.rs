@@ -176,7 +176,7 @@ async fn servers_on_one_database_follow_the_shell_of_any_machine() {
         ("PORTCULLIS_MASTER_KEY", MASTER_KEY.into()),
         ("PORTCULLIS_ISSUER", ISSUER.into()),
     ];
-    let servers = folders.each_ref().map(|folder| Serving::start_with(folder.path(), &variables));
+    let servers = folders.each_ref().map(|folder| Serving::start_with(folder.path(), &[], &variables));
     let http = reqwest::Client::new();
     let minted = http
         .post(format!("{}/oauth/token", servers[0].url))

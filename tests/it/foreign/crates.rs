@@ -1,4 +1,6 @@
-//! The `oauth2` crate, on our own HTTP client.
+//! The `oauth2` crate, over TLS from end to end: it revokes over https alone.
+
+use std::fs;
 
 use oauth2::basic::{BasicClient, BasicErrorResponseType};
 use oauth2::{
@@ -10,11 +12,15 @@ use serde_json::Value;
 
 use super::Abroad;
 
-/// Our own HTTP client. The crate revokes over https alone; what ends TLS before a server does so here.
-async fn send(mut request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
-    let plain = request.uri().to_string().replacen("https://", "http://", 1);
-    *request.uri_mut() = plain.parse().unwrap();
-    let answer = reqwest::Client::new().execute(request.try_into()?).await?;
+/// An HTTP client that believes the server's authority alone.
+fn http(abroad: &Abroad) -> reqwest::Client {
+    let authority = fs::read(abroad.authority.as_ref().unwrap().path("ca.pem")).unwrap();
+    let authority = reqwest::Certificate::from_pem(&authority).unwrap();
+    reqwest::Client::builder().no_proxy().https_only(true).tls_certs_only([authority]).build().unwrap()
+}
+
+async fn send(http: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
+    let answer = http.execute(request.try_into()?).await?;
     let mut response = oauth2::http::Response::builder().status(answer.status());
     for (name, value) in answer.headers() {
         response = response.header(name, value);
@@ -22,17 +28,15 @@ async fn send(mut request: HttpRequest) -> Result<HttpResponse, reqwest::Error> 
     Ok(response.body(answer.bytes().await?.to_vec()).unwrap())
 }
 
-fn secure(url: &str) -> String {
-    url.replacen("http://", "https://", 1)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_oauth2_crate_goes_through() {
-    let abroad = Abroad::start().await;
+    let abroad = Abroad::start_securely().await;
+    let http = http(&abroad);
+    let send = |request| send(&http, request);
     let shop = abroad.app.tenant("shop").await;
     let key = shop.key("orders:read").create().await;
     let found = format!("{}/.well-known/oauth-authorization-server", abroad.url);
-    let metadata: Value = reqwest::get(found).await.unwrap().json().await.unwrap();
+    let metadata: Value = http.get(found).send().await.unwrap().json().await.unwrap();
     let endpoint = |name: &str| metadata[name].as_str().unwrap().to_owned();
 
     for method in [AuthType::BasicAuth, AuthType::RequestBody] {
@@ -41,7 +45,7 @@ async fn the_oauth2_crate_goes_through() {
             .set_auth_type(method.clone())
             .set_token_uri(TokenUrl::new(endpoint("token_endpoint")).unwrap())
             .set_introspection_url(IntrospectionUrl::new(endpoint("introspection_endpoint")).unwrap())
-            .set_revocation_url(RevocationUrl::new(secure(&endpoint("revocation_endpoint"))).unwrap());
+            .set_revocation_url(RevocationUrl::new(endpoint("revocation_endpoint")).unwrap());
         let ask = |scope: &str| {
             let ask = client.exchange_client_credentials().add_scope(Scope::new(scope.into()));
             async move { ask.request_async(&send).await }

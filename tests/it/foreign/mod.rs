@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::support::{App, Build, Key, TestClock, Wire};
+use crate::support::{App, Authority, Build, Key, TestClock, Wire};
 
 /// Longer than any of them takes.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -26,17 +26,31 @@ struct Abroad {
     app: App,
     url: String,
     wire: Wire,
+    /// Who vouches for it, if it speaks TLS.
+    authority: Option<Authority>,
 }
 
 impl Abroad {
     async fn start() -> Self {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
-        let url = format!("http://{}", listener.address().unwrap());
+        Self::start_on(listener, "http", None).await
+    }
+
+    async fn start_securely() -> Self {
+        let authority = Authority::new();
+        authority.renew();
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = listener.with_tls(authority.certificate());
+        Self::start_on(listener, "https", Some(authority)).await
+    }
+
+    async fn start_on(listener: Listener, scheme: &str, authority: Option<Authority>) -> Self {
+        let url = format!("{scheme}://{}", listener.address().unwrap());
         // What passes here has passed out there, so nothing that is signed is of the future.
         let clock = TestClock::starting(SystemClock::shared().now().before(ANNOUNCED));
         let app = Build::default().set("PORTCULLIS_ISSUER", &url).clock(clock).start().await;
         let wire = app.listen_on(listener, Patience::default());
-        Self { app, url, wire }
+        Self { app, url, wire, authority }
     }
 
     /// Runs a client in this key's name until it ends, which it must do well; what it said.

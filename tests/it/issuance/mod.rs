@@ -1,5 +1,6 @@
 //! The issuance log: no token is handed out that it does not hold (promise P5).
 
+mod panics;
 mod quotas;
 mod retention;
 

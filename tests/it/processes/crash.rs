@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use crate::support::{App, PROGRAM, Serving, part};
+use crate::support::{App, PROGRAM, Serving, part, plain_client};
 
 const ROUNDS: usize = 20;
 const CLIENTS: usize = 4;
@@ -175,7 +175,7 @@ async fn whatever_was_acknowledged_holds_after_the_server_was_killed_under_load(
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let mut serving = Serving::start(folder.path());
     let project = serving.shell(&["project", "create", "shop"])["project"].as_str().unwrap().to_owned();
-    let (http, ledger) = (Client::new(), Arc::default());
+    let (http, ledger) = (plain_client(), Arc::default());
     let progress = watch::Sender::new((0, 0));
     let mut scene = Scene { folder, url: serving.url.clone(), project, http, ledger, progress };
     let mut keys = Vec::new();

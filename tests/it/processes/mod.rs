@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::Serving;
+use crate::support::{Serving, plain_client};
 
 /// Within this every revoked token must be refused, whatever happens.
 const PROMISED: Duration = Duration::from_mins(1);
@@ -32,7 +32,7 @@ impl Scene {
         let made = serving.shell(&made);
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         let (key, secret) = (text("key_id"), text("secret"));
-        Self { serving, _folder: folder, http: reqwest::Client::new(), key, secret }
+        Self { serving, _folder: folder, http: plain_client(), key, secret }
     }
 
     async fn mint(&self) -> (u16, Value) {

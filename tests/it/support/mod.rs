@@ -29,4 +29,4 @@ pub(crate) use tenant::{Key, Tenant};
 pub(crate) use through::Hand;
 pub(crate) use tls::{Authority, Secure};
 pub(crate) use watch::{Watch, files, is_secret};
-pub(crate) use wire::{DEADLINE, Wire};
+pub(crate) use wire::{DEADLINE, Wire, plain_client};

@@ -39,6 +39,10 @@ pub(crate) struct Hand {
     pub(crate) no_beginning: AtomicBool,
     /// The feed cannot be read at all.
     pub(crate) no_feed: AtomicBool,
+    /// So many looks at the feed panic.
+    pub(crate) feed_panics: AtomicUsize,
+    /// Who looks whether the feed has changed comes by here.
+    pub(crate) looks: Arc<Latch>,
     /// Uses of secrets cannot be written down.
     pub(crate) no_uses: AtomicBool,
     /// How often that was tried.
@@ -57,6 +61,8 @@ impl Hand {
             no_parts: off(),
             no_beginning: off(),
             no_feed: off(),
+            feed_panics: none(),
+            looks: Latch::open(),
             no_uses: off(),
             uses_written: none(),
         })
@@ -106,6 +112,12 @@ impl Records for Through {
 #[async_trait]
 impl FeedLog for Through {
     async fn has_changed(&self) -> Result<bool, Error> {
+        self.hand.looks.pass().await;
+        let left = self
+            .hand
+            .feed_panics
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(left.is_err(), "the feed has failed");
         self.store.has_changed().await
     }
 
