@@ -49,7 +49,7 @@ pub(super) async fn rotate(server: Arc<Server>) {
     loop {
         turn.tick().await;
         match unharmed(server.rotate_what_is_due()).await {
-            Some(Ok(_)) => {}
+            Some(Ok(())) => {}
             Some(Err(error)) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the signing keys could not be looked after"

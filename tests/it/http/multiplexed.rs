@@ -97,6 +97,10 @@ async fn whole(answer: h2::client::ResponseFuture) -> Result<Answer, h2::Error> 
     Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
 }
 
+fn json(client: &Client) -> Builder {
+    client.post("/oauth/token").header("content-type", "application/json")
+}
+
 fn basic(key: &Key<'_>) -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", key.id, key.secret)))
 }
@@ -114,7 +118,6 @@ async fn what_is_too_large_is_refused_over_http2() {
     };
     let many =
         |client: &Client| (0..10_000).fold(client.get("/healthz"), |r, n| r.header(format!("x-{n}"), "y"));
-    let json = |client: &Client| client.post("/oauth/token").header("content-type", "application/json");
     // None: however it is refused, be it by an end.
     let rows: Vec<(&str, Builder, String, Option<u16>)> = vec![
         (
