@@ -6,6 +6,7 @@
 //! `tests/it/store` runs on all of them.
 
 mod error;
+mod import;
 mod issued;
 mod rows;
 mod sqlite;
@@ -26,6 +27,7 @@ use crate::domain::{
 };
 
 pub use error::{Error, Unavailable};
+pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Restoration, Restored, Upkeep};
@@ -36,6 +38,7 @@ pub trait Store:
     + Records
     + Projects
     + Keys
+    + KeyImport
     + FeedLog
     + IssuedTokens
     + SigningKeys
@@ -51,6 +54,7 @@ impl<S> Store for S where
         + Records
         + Projects
         + Keys
+        + KeyImport
         + FeedLog
         + IssuedTokens
         + SigningKeys

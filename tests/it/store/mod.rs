@@ -34,6 +34,7 @@ mod database;
 mod feed;
 mod fixtures;
 mod founding;
+mod import;
 mod issuance;
 mod keys;
 mod projects;
