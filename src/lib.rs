@@ -12,7 +12,7 @@
 //! | [`time`], [`entropy`] | the only clock, the only randomness; both injected |
 //! | [`config`] | settings: flag, environment, file, default; the only reader of the environment |
 //! | [`tls`] | the certificate of the listener: read, checked, looked at again |
-//! | [`store`] | what is asked of a database, and SQLite's answers |
+//! | [`store`] | what is asked of a database, and the answers of SQLite and of PostgreSQL |
 //! | [`signing`] | signing keys: sealed at rest, parsed in memory, published |
 //! | [`revocation`] | this node's copy of the feed, kept current; how old it is |
 //! | [`issuance`] | the issuance log: group commit, conditional on nothing having moved |

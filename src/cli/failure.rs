@@ -147,6 +147,9 @@ impl Failure {
             store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",
             store::Error::Taken(_) => "choose another one",
             store::Error::Corrupt { .. } => "restore a backup",
+            store::Error::Elsewhere => {
+                "use pg_dump or continuous archiving; docs/backup.md says what to do with such a copy"
+            }
             store::Error::Unavailable(Unavailable::Locked(_) | Unavailable::Slow) => {
                 "end whatever holds it, and run the command again"
             }
@@ -161,12 +164,13 @@ impl Failure {
 fn code_of_installation(error: &installation::Error) -> (&'static str, u8) {
     use installation::Error as E;
     match error {
-        E::None(_) => ("no_installation", 3),
+        E::None(..) => ("no_installation", 3),
         E::File(FileError::Io { .. } | FileError::LostDatabase { .. }) => ("data_dir", 3),
         E::File(FileError::Locked(_) | FileError::Rotating(_)) => ("unavailable", 4),
-        E::File(FileError::Open(_) | FileError::NotAMasterKey(_)) | E::MasterKey(_) | E::NoMasterKey(_) => {
-            ("master_key", 3)
-        }
+        E::File(FileError::Open(_) | FileError::NotAMasterKey(_))
+        | E::MasterKey(_)
+        | E::NoMasterKey(_)
+        | E::NoMasterKeyYet(_) => ("master_key", 3),
         E::Store { source, .. } => code_of_store(source),
         E::Signing(_) => ("damaged", 4),
         E::Backup => ("backup", 1),
@@ -185,6 +189,7 @@ fn code_of_store(error: &store::Error) -> (&'static str, u8) {
         store::Error::Missing(_) => ("not_found", 1),
         store::Error::Taken(_) => ("taken", 1),
         store::Error::Full(_) => ("limit", 1),
+        store::Error::Elsewhere => ("elsewhere", 1),
         store::Error::Corrupt { .. } => ("damaged", 4),
         store::Error::Unavailable(_) => ("unavailable", 4),
     }

@@ -16,7 +16,7 @@ use super::session::surroundings;
 /// Founds the installation, unless there is one.
 pub(super) async fn run(settings: &Settings, output: Output) -> Result<(), Failure> {
     let installation = match open(settings).await {
-        Err(Error::None(_)) => found(settings).await?,
+        Err(Error::None(..)) => found(settings).await?,
         opened => opened?,
     };
     output.show(&Setup::of(settings, &installation, io::stdout().is_terminal()))
@@ -42,7 +42,7 @@ struct Setup<'a> {
     founded: bool,
     issuer: &'a str,
     data_dir: PathBuf,
-    database: PathBuf,
+    database: &'a str,
     /// None if the environment holds it.
     master_key: Option<PathBuf>,
     admin_key: PathBuf,
@@ -61,7 +61,7 @@ impl<'a> Setup<'a> {
             founded: admin.is_some(),
             issuer: &installation.issuer,
             data_dir: settings.data_dir.clone(),
-            database: files.database(),
+            database: &installation.database,
             master_key: settings.master_key.is_none().then(|| files.master_key_path()),
             admin_key: files.admin_key_path(),
             key_id: admin.map(|admin| &admin.key.id),
@@ -88,7 +88,7 @@ impl Report for Setup<'_> {
         let master_key = self.master_key.as_ref().map_or_else(environment, |path| path.display().to_string());
         let fields = [
             ("issuer", self.issuer.to_owned()),
-            ("database", self.database.display().to_string()),
+            ("database", self.database.to_owned()),
             ("master key", master_key),
             ("admin key", self.admin_key.display().to_string()),
         ];

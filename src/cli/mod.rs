@@ -14,6 +14,7 @@ mod init;
 mod input;
 mod key;
 mod master_key;
+mod migrate;
 mod moment;
 mod nodes;
 mod output;
@@ -86,6 +87,9 @@ enum Command {
     Audit(audit::Command),
     /// The running servers, and how far each follows.
     Nodes,
+    /// The tables of the database: which steps they have made, and to make those to come.
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// Copy the database of a running installation into a file.
     Backup(backup::Args),
     /// Bring a backup back: every token of its past is revoked, and its keys wait to be unblocked.
@@ -134,6 +138,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Doctor = cli.command {
         return doctor::run(&cli.flags, &settings, output).await;
     }
+    if let Command::Migrate(command) = cli.command {
+        return command.run(&settings, output).await;
+    }
     if let Command::Restore(args) = cli.command {
         return restore::run(&settings, args, output).await;
     }
@@ -163,6 +170,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Serve(_)
         | Command::Init
         | Command::Demo(_)
+        | Command::Migrate(_)
         | Command::Backup(_)
         | Command::MasterKey(_)
         | Command::Token(_)

@@ -16,23 +16,41 @@ use super::session::{myself, surroundings};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The copy that `portcullis backup` made.
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    #[arg(value_name = "PATH", required_unless_present = "in_place")]
+    path: Option<PathBuf>,
     /// Take the place of the database that is there; it is kept under another name.
     #[arg(long)]
     replace: bool,
+    /// The database on a server, as it was loaded from a dump or recovered to a point in time.
+    #[arg(long, conflicts_with_all = ["path", "replace"])]
+    in_place: bool,
 }
 
+const SERVER: &str = "the settings name a database on a server: load the copy there with the server's own tools, \
+                      then run `portcullis restore --in-place`";
+const FILE: &str = "--in-place is for a database on a server; name the copy that `portcullis backup` made";
+
 pub(super) async fn run(settings: &Settings, args: Args, output: Output) -> Result<(), Failure> {
-    let wanted = Wanted { from: args.path, replace: args.replace, actor: myself() };
-    let returned = installation::restore(settings, &wanted, &surroundings()).await?;
+    let returned = match (args.path, settings.database.is_some()) {
+        (Some(from), false) => {
+            let wanted = Wanted { from, replace: args.replace, actor: myself() };
+            installation::restore(settings, &wanted, &surroundings()).await?
+        }
+        (None, true) => installation::restore_in_place(settings, &myself(), &surroundings()).await?,
+        (Some(_), true) => return Err(Failure::Usage(SERVER.to_owned())),
+        (None, false) => return Err(Failure::Usage(FILE.to_owned())),
+    };
     output.show(&Restored::of(settings, returned))
 }
 
 #[derive(Serialize)]
 struct Restored {
     data_dir: PathBuf,
-    mark: String,
+    /// The database on a server that was restored in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
     position: Position,
     /// The database that was there before.
     replaced: Option<PathBuf>,
@@ -51,6 +69,7 @@ impl Restored {
     fn of(settings: &Settings, returned: Returned) -> Self {
         Self {
             data_dir: settings.data_dir.clone(),
+            database: settings.database.as_ref().map(|server| server.url.to_string()),
             mark: returned.mark,
             position: returned.position,
             replaced: returned.aside,
@@ -67,7 +86,10 @@ impl From<ApiKey> for Blocked {
 
 impl Report for Restored {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "Restored the copy {} into {}.", self.mark, self.data_dir.display())?;
+        match (&self.mark, &self.database) {
+            (Some(mark), _) => writeln!(out, "Restored the copy {mark} into {}.", self.data_dir.display())?,
+            (None, database) => writeln!(out, "Restored {}.", database.as_deref().unwrap_or_default())?,
+        }
         writeln!(out, "Every token that was issued before is revoked; new signing keys sign from now on.")?;
         if let Some(replaced) = &self.replaced {
             writeln!(out, "The database that was there is kept as {}.", replaced.display())?;

@@ -2,6 +2,7 @@
 //! text into checked values, and the only place that reads the environment. Not for what the
 //! settings mean: each part of the house takes its own.
 
+mod database;
 mod effective;
 mod environment;
 mod error;
@@ -23,6 +24,7 @@ use portcullis_guard::ForwardedHeader;
 use tracing::Level;
 
 pub use self::{
+    database::{DatabaseServer, DatabaseUrl},
     effective::Effective,
     environment::Environment,
     error::{Error, Origin, Problem},
@@ -43,6 +45,8 @@ const OLDEST_LIST: Duration = Duration::from_secs(40);
 pub struct Settings {
     /// The folder of the database, the master key and the first admin key.
     pub data_dir: PathBuf,
+    /// The database on a server; none = a file in `data_dir`.
+    pub database: Option<DatabaseServer>,
     /// The `iss` of every token; none = the URL of the public listener.
     pub issuer: Option<String>,
     /// Where the public listener binds; port 0 takes a free one.
@@ -148,6 +152,7 @@ impl Settings {
         let level = layers.find("log.level")?;
         Ok(Self {
             data_dir: layers.read("data_dir", parse::folder)?,
+            database: database::server(layers)?,
             issuer: layers.read("issuer", issuer::issuer)?,
             listen_public: layers.read("listen.public", parse::listener)?,
             tls: tls::tls(layers)?,

@@ -15,8 +15,6 @@ use crate::store::Error as StoreError;
 use crate::tls::Certificate;
 use crate::web::Server;
 
-/// How often the database is looked at for changes.
-const LOOK: Duration = Duration::from_millis(200);
 /// How often it is looked whether a signing key needs a successor.
 const ROTATION: Duration = Duration::from_mins(1);
 /// How often it is looked whether there is anything to write down or to clear.
@@ -171,11 +169,9 @@ async fn rotate(server: Arc<Server>) {
 }
 
 async fn follow(server: Arc<Server>) {
-    let mut turn = tokio::time::interval(LOOK);
-    turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
-        turn.tick().await;
+        server.sync.wait().await;
         match server.sync.step().await {
             Ok(()) if failing => {
                 tracing::info!("the feed is read again");

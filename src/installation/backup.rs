@@ -40,7 +40,7 @@ impl Installation {
         let draft = Builder::new().prefix(".portcullis-backup-").tempfile_in(&folder);
         let draft = draft.map_err(io_error(&folder))?.into_temp_path();
         let (backup, at) = self.backup(&draft, to, actor);
-        let failed = |source| Error::Store { path: self.database.clone(), source };
+        let failed = |source| Error::Store { place: self.database.clone(), source };
         self.store.back_up(&backup).await.map_err(failed)?;
         let bytes = draft.metadata().map_err(io_error(&draft))?.len();
         name(draft, to)?;

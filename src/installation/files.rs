@@ -112,6 +112,12 @@ impl Files {
         read_master_key(&self.next_master_key_path())
     }
 
+    /// Removes a file that opens nothing.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), FileError> {
+        std::fs::remove_file(path).map_err(io_error(path))?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io_error(path))
+    }
+
     /// Writes a file for its owner alone: whole or not at all, and on the disk before this returns.
     pub(super) fn write(&self, path: &Path, content: &str) -> Result<(), FileError> {
         let draft = path.with_extension("new");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::database::Place;
 use super::files::Files;
 use super::{Error, Surroundings, Terms};
 use crate::config::Settings;
@@ -18,7 +19,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::signing::{DataKeys, MasterKey, generate};
-use crate::store::{Founding, Installation as _, NewKey};
+use crate::store::{Error as StoreError, Founding, NewKey, Store};
 
 /// The first administrator's key, to be shown once.
 #[derive(Debug)]
@@ -32,18 +33,19 @@ pub struct AdminKey {
 }
 
 /// Founds an installation. Master key and admin key are on disk before the database says that
-/// there is one: cut off in between, the next start founds it anew.
+/// there is one: cut off in between, the next start founds it anew. None if another one was faster.
 pub(super) async fn found(
-    store: &crate::store::SqliteStore,
+    store: &dyn Store,
     files: &Files,
     settings: &Settings,
     terms: &Terms,
     surroundings: &Surroundings,
-) -> Result<AdminKey, Error> {
+) -> Result<Option<AdminKey>, Error> {
     let issuer = terms.issuer.clone().ok_or(Error::NoIssuer)?;
     let (entropy, at) = (surroundings.entropy.as_ref(), surroundings.clock.now());
     let master = match files.master_key(settings.master_key.as_ref())? {
         Some(master) => master,
+        None if settings.database.is_some() => return Err(Error::NoMasterKeyYet(files.master_key_path())),
         None => new_master_key(files, surroundings)?,
     };
     let (data_keys, sealed) = DataKeys::generate(&master, at, entropy);
@@ -71,9 +73,15 @@ pub(super) async fn found(
     };
     let project = administration(at);
     let founding = Founding { issuer, at, data_keys: sealed, project, key: new_key, signing_key };
-    let path = files.database();
-    store.found(&founding).await.map_err(|source| Error::Store { path, source })?;
-    Ok(admin)
+    match store.found(&founding).await {
+        Ok(_) => Ok(Some(admin)),
+        // By another node, a moment ago: its administrator's key counts, and this one opens nothing.
+        Err(StoreError::Conflict) => {
+            files.remove(&admin.path)?;
+            Ok(None)
+        }
+        Err(error) => Err(Place::of(settings).failed()(error)),
+    }
 }
 
 fn new_master_key(files: &Files, surroundings: &Surroundings) -> Result<MasterKey, Error> {

@@ -6,18 +6,20 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::backup::sync;
+use super::database::Place;
 use super::files::{FileError, Files, Lock, io_error};
 use super::{Error, Surroundings};
 use crate::config::{MasterKeySetting, Settings};
 use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::{ProjectId, Timestamp};
 use crate::signing::{DataKeys, MasterKey};
-use crate::store::{Error as StoreError, Installation, Resealing, SealedKey, SqliteStore};
+use crate::store::{Error as StoreError, Resealing, SealedKey, Store};
 
 /// Opened data keys, and what opened them.
 pub(super) struct Opened {
@@ -48,15 +50,15 @@ pub(super) fn open(
 
 /// [`open`] for those of a database, which finishes a rotation that was cut off.
 pub(super) async fn settle(
-    store: &dyn Installation,
+    store: &dyn Store,
+    place: &Place<'_>,
     files: &Files,
-    set: Option<&MasterKeySetting>,
-    at: Timestamp,
+    (set, at): (Option<&MasterKeySetting>, Timestamp),
 ) -> Result<DataKeys, Error> {
-    let failed = |source| Error::Store { path: files.database(), source };
-    let opened = match open(&store.data_keys().await.map_err(failed)?, files, set) {
+    let failed = place.failed();
+    let opened = match open(&store.data_keys().await.map_err(&failed)?, files, set) {
         // A rotation may have ended between the one read and the other.
-        Err(Error::MasterKey(_)) => open(&store.data_keys().await.map_err(failed)?, files, set)?,
+        Err(Error::MasterKey(_)) => open(&store.data_keys().await.map_err(&failed)?, files, set)?,
         opened => opened?,
     };
     // If somebody has the lock, they finish it themselves.
@@ -98,9 +100,10 @@ pub struct Rotation {
 }
 
 /// A rotation whose new key is on the disk, and not needed yet.
-#[derive(Debug)]
 pub struct Prepared {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
+    /// Where the database is, in words.
+    place: String,
     files: Files,
     in_file: bool,
     /// None if it was carried out before.
@@ -136,22 +139,20 @@ impl Rotation {
     /// keeps an installation from being opened.
     pub async fn prepare(self, settings: &Settings, surroundings: &Surroundings) -> Result<Prepared, Error> {
         let files = Files::in_folder(&settings.data_dir);
-        if !files.database().exists() {
-            return Err(Error::None(settings.data_dir.clone()));
-        }
+        let place = Place::of(settings);
+        place.check_is_there(settings)?;
         let lock = Lock::of_rotation(&files)?;
-        let failed = |source| Error::Store { path: files.database(), source };
-        let store = SqliteStore::open(&files.database()).await.map_err(failed)?;
-        let founded = store.installation().await.map_err(failed)?;
+        let (store, failed) = (place.open_what_is_there(settings).await?, place.failed());
+        let founded = store.installation().await.map_err(&failed)?;
         match founded.map(|founded| founded.backup_mark) {
-            None => return Err(Error::None(settings.data_dir.clone())),
+            None => return Err(place.none(settings)),
             Some(Some(_mark)) => return Err(Error::Backup),
             Some(None) => {}
         }
-        let sealed = store.data_keys().await.map_err(failed)?;
+        let sealed = store.data_keys().await.map_err(&failed)?;
         let resealing = self.decide(sealed, &files, settings, surroundings)?;
         let in_file = settings.master_key.is_none();
-        Ok(Prepared { store, files, in_file, resealing, lock })
+        Ok(Prepared { store, place: place.name(), files, in_file, resealing, lock })
     }
 
     fn decide(
@@ -208,7 +209,7 @@ impl Prepared {
     /// Whatever the database says. Whether or not it has committed all the same, the key that it
     /// needs is on the disk.
     pub async fn commit(self) -> Result<Committed, Error> {
-        let Self { store, files, in_file, resealing, lock } = self;
+        let Self { store, place, files, in_file, resealing, lock } = self;
         let done = match &resealing {
             Some(resealing) => store.reseal_data_keys(resealing).await,
             None => Ok(()),
@@ -217,8 +218,14 @@ impl Prepared {
         match done {
             Ok(()) => Ok(Committed { files, in_file, changed: resealing.is_some(), _lock: lock }),
             Err(StoreError::Conflict) => Err(FileError::Rotating(files.folder().to_owned()).into()),
-            Err(source) => Err(Error::Store { path: files.database(), source }),
+            Err(source) => Err(Error::Store { place, source }),
         }
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

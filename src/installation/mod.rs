@@ -3,6 +3,7 @@
 //! `serve` and every command begin here. Not here: what the server does once it runs (`http`).
 
 mod backup;
+mod database;
 pub mod doctor;
 mod files;
 mod founding;
@@ -21,14 +22,15 @@ use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::entropy::Entropy;
 use crate::keys::acts::Acts;
 use crate::signing::{DataKeys, Error as SigningError, WrongMasterKey};
-use crate::store::SqliteStore;
-use crate::store::{Error as StoreError, Installation as _, Store};
+use crate::store::{Error as StoreError, Store};
 use crate::time::Clock;
 
 pub use backup::{BackedUp, write_private};
+use database::Place;
+pub use database::{migrate, migrations};
 pub use files::{FileError, Files, Lock, read_master_key};
 pub use founding::AdminKey;
-pub use restore::{Returned, Wanted, restore};
+pub use restore::{Returned, Wanted, restore, restore_in_place};
 
 /// An opened installation.
 pub struct Installation {
@@ -40,7 +42,8 @@ pub struct Installation {
     pub issuer: Arc<str>,
     /// The first administrator's key, if the installation was founded just now.
     pub admin_key: Option<AdminKey>,
-    database: PathBuf,
+    /// Where the database is, in words.
+    pub database: String,
     surroundings: Surroundings,
 }
 
@@ -70,16 +73,18 @@ pub struct Terms {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is none.
-    #[error("there is no installation in {}; run `portcullis init` or `portcullis serve`, or name another --data-dir", .0.display())]
-    None(PathBuf),
+    #[error(
+        "there is no installation in {0}; run `portcullis init` or `portcullis serve`, or name another {1}"
+    )]
+    None(String, &'static str),
     /// A file or folder of it cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// The database cannot be used.
-    #[error("{}: {source}", path.display())]
+    #[error("{place}: {source}")]
     Store {
-        /// The database's file.
-        path: PathBuf,
+        /// The database's file, or its URL without a password.
+        place: String,
         /// Why.
         source: StoreError,
     },
@@ -91,6 +96,9 @@ pub enum Error {
     /// There is no master key for the database that is there.
     #[error("the master key is missing: neither PORTCULLIS_MASTER_KEY nor {} exists; restore it: nothing can be opened without it", .0.display())]
     NoMasterKey(PathBuf),
+    /// There is no master key to found an installation with that other machines will share.
+    #[error("there is no master key: with a database on a server none is made, for every node needs the same one; set PORTCULLIS_MASTER_KEY or write {}: 64 hex digits, for example the output of `openssl rand -hex 32`", .0.display())]
+    NoMasterKeyYet(PathBuf),
     /// The environment holds the master key, so a new one cannot be put in its place from here.
     #[error(
         "PORTCULLIS_MASTER_KEY holds the master key, so the new one must be given too: in PORTCULLIS_NEW_MASTER_KEY, or in a file named with --new-key-file"
@@ -137,40 +145,27 @@ impl Installation {
     /// # Errors
     /// See [`Error`].
     pub async fn open(settings: &Settings, terms: &Terms, surroundings: Surroundings) -> Result<Self, Error> {
-        let files = Files::in_folder(&settings.data_dir);
-        if !files.database().exists() {
-            files.check_nothing_was_lost()?;
-            if !terms.found {
-                return Err(Error::None(settings.data_dir.clone()));
-            }
+        let (files, place) = (Files::in_folder(&settings.data_dir), Place::of(settings));
+        let at = place.failed();
+        let store = open(&place, &files, settings, terms).await?;
+        let (mut founded, mut admin_key) = (store.installation().await.map_err(&at)?, None);
+        if founded.is_none() && terms.found {
+            admin_key = founding::found(store.as_ref(), &files, settings, terms, &surroundings).await?;
+            founded = store.installation().await.map_err(&at)?;
         }
-        if terms.found {
-            files.make_folder()?;
-        }
-        let path = files.database();
-        let at = |source| Error::Store { path: path.clone(), source };
-        let store = Arc::new(SqliteStore::open(&path).await.map_err(at)?);
-        let (founded, mut admin_key) = (store.installation().await.map_err(at)?, None);
-        let founded = match founded {
-            Some(founded) => founded,
-            None if terms.found => {
-                let key = founding::found(store.as_ref(), &files, settings, terms, &surroundings).await?;
-                admin_key = Some(key);
-                store.installation().await.map_err(at)?.ok_or(Error::None(settings.data_dir.clone()))?
-            }
-            None => return Err(Error::None(settings.data_dir.clone())),
-        };
+        let founded = founded.ok_or_else(|| place.none(settings))?;
         if founded.backup_mark.is_some() {
             return Err(Error::Backup);
         }
         let set = settings.master_key.as_ref();
-        let data_keys = master::settle(store.as_ref(), &files, set, surroundings.clock.now()).await?;
+        let data_keys =
+            master::settle(store.as_ref(), &place, &files, (set, surroundings.clock.now())).await?;
         let issuer = settle_issuer(founded.issuer, terms)?;
         if issuer.instead_of.is_some() {
             let audit = issuer.audit(&surroundings);
-            store.change_issuer(&issuer.url, &audit).await.map_err(at)?;
+            store.change_issuer(&issuer.url, &audit).await.map_err(&at)?;
         }
-        let database = path.clone();
+        let database = place.name();
         Ok(Self { store, data_keys, issuer: issuer.url.into(), admin_key, database, surroundings })
     }
 
@@ -194,6 +189,27 @@ impl std::fmt::Debug for Installation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Installation").field("issuer", &self.issuer).finish_non_exhaustive()
     }
+}
+
+async fn open(
+    place: &Place<'_>,
+    files: &Files,
+    settings: &Settings,
+    terms: &Terms,
+) -> Result<Arc<dyn Store>, Error> {
+    if let Place::File(files) = place
+        && !files.database().exists()
+    {
+        files.check_nothing_was_lost()?;
+        if !terms.found {
+            return Err(place.none(settings));
+        }
+    }
+    if terms.found {
+        files.make_folder()?;
+        return place.open().await;
+    }
+    place.open_what_is_there(settings).await
 }
 
 /// The public URL that tokens are issued under: the setting, else that of the listener bound to

@@ -13,6 +13,7 @@ use serde_json::json;
 use tempfile::{Builder, TempDir};
 
 use super::backup::sync;
+use super::database::Place;
 use super::files::{FileError, Files, Lock, io_error};
 use super::{Error, Surroundings, master};
 use crate::config::Settings;
@@ -21,7 +22,7 @@ use crate::domain::signing_key::SigningKeyTimes;
 use crate::domain::{ApiKey, FeedDraft, Position, SigningAlgorithm, SigningKeyId, Tag, Target, Timestamp};
 use crate::signing::{SealingKey, generate};
 use crate::store::{
-    Restoration, Restored, SealedKey, SigningKeys as _, SqliteStore, StoredSigningKey, Upkeep as _,
+    Error as StoreError, Restoration, Restored, SealedKey, SqliteStore, Store, StoredSigningKey,
 };
 
 /// What is to be restored.
@@ -38,8 +39,8 @@ pub struct Wanted {
 /// An installation that came back.
 #[derive(Debug)]
 pub struct Returned {
-    /// What the copy was marked with.
-    pub mark: String,
+    /// What the copy was marked with; a database on a server has no mark.
+    pub mark: Option<String>,
     /// Where its newest entry stands.
     pub position: Position,
     /// The keys that it blocked, in order of their projects.
@@ -68,10 +69,33 @@ pub async fn restore(
     let counted = if is_there { SqliteStore::fold(&files.database()).await } else { None };
     let workshop = Workshop::beside(&files, &wanted.from)?;
     let at = surroundings.clock.now();
-    let decision = Decision { mark: &copy.mark, at, counted, wanted, surroundings };
+    let (from, actor) = (wanted.from.display().to_string(), &wanted.actor);
+    let decision = Decision { mark: Some(&copy.mark), at, counted, from, actor, surroundings };
     let restored = decision.carry_out(&workshop.database, &data_keys.signing).await?;
     let aside = workshop.install(&files, at)?;
-    Ok(Returned { mark: copy.mark, position: restored.position, blocked: restored.blocked, aside })
+    Ok(Returned { mark: Some(copy.mark), position: restored.position, blocked: restored.blocked, aside })
+}
+
+/// Does to the database on the server of these settings, as it was loaded from a copy or recovered
+/// to a point in time, what [`restore`] does to a marked copy. Servers that run on it read it from
+/// the beginning.
+///
+/// # Errors
+/// See [`Error`]; then the database is as it was.
+pub async fn restore_in_place(
+    settings: &Settings,
+    actor: &Actor,
+    surroundings: &Surroundings,
+) -> Result<Returned, Error> {
+    let (files, place) = (Files::in_folder(&settings.data_dir), Place::of(settings));
+    let store = place.open_what_is_there(settings).await?;
+    let at = surroundings.clock.now();
+    let decision = Decision { mark: None, at, counted: None, from: place.name(), actor, surroundings };
+    let sealed = store.data_keys().await.map_err(decision.failed())?;
+    let data_keys = master::open(&sealed, &files, settings.master_key.as_ref())?.data_keys;
+    let restored = decision.carry_out_on(store.as_ref(), &data_keys.signing).await?;
+    store.close().await;
+    Ok(Returned { mark: None, position: restored.position, blocked: restored.blocked, aside: None })
 }
 
 /// What a copy says of itself.
@@ -84,7 +108,7 @@ impl Copy {
     async fn read(path: &Path) -> Result<Self, Error> {
         // SQLite's own words for a file that is missing or closed to us name neither it nor the reason.
         File::open(path).map_err(io_error(path))?;
-        let failed = |source| Error::Store { path: path.to_owned(), source };
+        let failed = |source| Error::Store { place: path.display().to_string(), source };
         let found = SqliteStore::inspect(path).await.map_err(failed)?;
         let mark = found.founded.and_then(|founded| founded.backup_mark);
         let mark = mark.ok_or_else(|| Error::NotABackup(path.to_owned()))?;
@@ -147,25 +171,31 @@ fn set_aside(place: &Path, aside: &Path) -> Result<bool, FileError> {
 
 /// What the restored database begins with.
 struct Decision<'a> {
-    mark: &'a str,
+    mark: Option<&'a str>,
     at: Timestamp,
     /// How far the database that is replaced has counted, if it could be asked.
     counted: Option<Position>,
-    wanted: &'a Wanted,
+    /// What is restored, in words.
+    from: String,
+    actor: &'a Actor,
     surroundings: &'a Surroundings,
 }
 
 impl Decision<'_> {
     async fn carry_out(&self, database: &Path, sealing: &SealingKey) -> Result<Restored, Error> {
-        let failed = |source| Error::Store { path: self.wanted.from.clone(), source };
-        let store = SqliteStore::open(database).await.map_err(failed)?;
-        let done = async {
-            let restoration = self.restoration(&store.signing_keys().await?, sealing);
-            store.restore(&restoration).await
-        };
-        let done = done.await.map_err(failed);
+        let store = SqliteStore::open(database).await.map_err(self.failed())?;
+        let done = self.carry_out_on(&store, sealing).await;
         store.close().await;
         done
+    }
+
+    async fn carry_out_on(&self, store: &dyn Store, sealing: &SealingKey) -> Result<Restored, Error> {
+        let stored = store.signing_keys().await.map_err(self.failed())?;
+        store.restore(&self.restoration(&stored, sealing)).await.map_err(self.failed())
+    }
+
+    fn failed(&self) -> impl Fn(StoreError) -> Error {
+        |source| Error::Store { place: self.from.clone(), source }
     }
 
     fn restoration(&self, stored: &[StoredSigningKey], sealing: &SealingKey) -> Restoration {
@@ -185,11 +215,11 @@ impl Decision<'_> {
             signing_keys: algorithms(stored, at).into_iter().map(make).collect(),
             audit: AuditDraft {
                 at,
-                actor: self.wanted.actor.clone(),
+                actor: self.actor.clone(),
                 address: None,
                 act: Act::Restore,
                 project: None,
-                target: self.wanted.from.display().to_string(),
+                target: self.from.clone(),
                 detail: json!({ "mark": self.mark }),
             },
         }

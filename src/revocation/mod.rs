@@ -39,7 +39,7 @@ pub struct Limits {
 struct State {
     /// How far the copy is complete, and the mark of the newest entry then.
     applied: Option<(Position, Tag)>,
-    /// When the last good read began.
+    /// When the last good poll began.
     read: Option<Moment>,
     /// What this node published beyond that.
     own: Vec<Revocation>,
@@ -91,9 +91,10 @@ impl Copy {
         state.own.push(revocation);
     }
 
-    /// Takes up what a read of the feed found. In another history the revocations are gathered in
+    /// Takes up what a read of the feed found; one that proves the database, begun at this moment,
+    /// makes the copy fresh. In another history the revocations are gathered in
     /// a list of their own first: whoever judges meanwhile does so by the old one, never by half.
-    fn apply(&self, found: &FeedRead, began: Moment, restart: bool) {
+    fn apply(&self, found: &FeedRead, began: Option<Moment>, restart: bool) {
         let list = if restart { Arc::default() } else { self.list() };
         let (revocations, now) = (found.entries.iter().filter_map(Published::revocation), self.clock.now());
         revocations.for_each(|revocation| list.apply(&revocation, now));
@@ -103,7 +104,7 @@ impl Copy {
         state.own.iter().for_each(|own| list.apply(own, now));
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
         state.applied = Some((found.position, found.newest));
-        state.read = Some(began);
+        state.read = began.or(state.read);
     }
 
     /// The copy is of a history that is no more: stale until another one is read.

@@ -1,4 +1,4 @@
-//! Keeps the copy current: looks for changes, reads the feed, applies it, gives a sign of life.
+//! Keeps the copy current: looks for changes, reads the feed, applies it, gives signs of life.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::Copy;
 use crate::domain::feed::{Changed, FeedEntry, Published};
 use crate::domain::{Position, Target, Timestamp};
 use crate::signing::{Keyring, Ring, SealingKey};
-use crate::store::{Error, Heartbeat, Store, Unavailable};
+use crate::store::{Error, FeedRead, Heartbeat, Store, Unavailable};
 use crate::time::{Clock, Moment};
 
 /// How long a read of the feed may take.
@@ -124,30 +124,46 @@ impl Sync {
         let began = Moment::now(self.clock.as_ref());
         let before = polled.take();
         if due {
-            self.read(began).await?;
-            self.sign_of_life().await;
+            self.poll(began).await?;
+            self.clear_away().await;
             *polled = Some(began);
         } else {
+            // A look proves nothing of the database: the copy knows more for it, and is no younger.
             if within(self.store.has_changed()).await? {
-                self.read(began).await?;
+                let found = within(self.store.feed_since(self.since())).await?;
+                self.take_up(found, None).await?;
             }
             *polled = before;
         }
         Ok(())
     }
 
-    /// Reads the feed beyond what is applied; from the beginning, if it is another history. The
-    /// copy stays what it was until the whole is read.
-    async fn read(&self, began: Moment) -> Result<(), Error> {
+    /// Waits until the next turn is worth its while.
+    pub async fn wait(&self) {
+        // A poll that is due is waited for no longer, however rarely there is anything new.
+        let _ = timeout(self.copy.limits.poll, self.store.wait_for_change()).await;
+    }
+
+    fn since(&self) -> Position {
+        self.copy.state().0.map_or(Position::START, |(position, _)| position)
+    }
+
+    async fn poll(&self, began: Moment) -> Result<(), Error> {
+        let found = within(self.store.poll(self.since(), &self.sign_of_life())).await?;
+        self.take_up(found, Some(began)).await
+    }
+
+    /// Applies what was found; reads from the beginning, if it is another history. The copy stays
+    /// what it was until the whole is read.
+    async fn take_up(&self, mut found: FeedRead, mut began: Option<Moment>) -> Result<(), Error> {
         let (applied, _) = self.copy.state();
-        let since = applied.map_or(Position::START, |(position, _)| position);
-        let mut found = within(self.store.feed_since(since)).await?;
         let restart =
             applied.is_some_and(|(position, tag)| found.position < position || found.boundary != Some(tag));
         if restart {
             tracing::warn!("the feed has another history than before: reading it from the beginning");
             self.copy.distrust();
-            found = within(self.store.feed_since(Position::START)).await?;
+            began = Some(Moment::now(self.clock.as_ref()));
+            found = within(self.store.poll(Position::START, &self.sign_of_life())).await?;
             self.followers.iter().for_each(|follower| follower.restart());
         }
         for entry in &found.entries {
@@ -171,19 +187,22 @@ impl Sync {
         Ok(())
     }
 
-    /// Says how far this node is, and clears away what nobody needs. The copy is as good without.
-    async fn sign_of_life(&self) {
-        let heartbeat = Heartbeat {
+    /// How far this node is. It says so while it reads on: what it finds is applied afterwards.
+    fn sign_of_life(&self) -> Heartbeat {
+        Heartbeat {
             node: self.node.clone(),
             started_at: self.started_at,
             seen_at: self.clock.now(),
             applied: self.copy.applied(),
             age: self.copy.age().unwrap_or_default(),
-        };
-        let now = heartbeat.seen_at;
-        let until = self.long_known.lock().await.until(self.clock.monotonic(), heartbeat.applied);
+        }
+    }
+
+    /// Clears away what nobody needs. The copy is as good without.
+    async fn clear_away(&self) {
+        let now = self.clock.now();
+        let until = self.long_known.lock().await.until(self.clock.monotonic(), self.copy.applied());
         let done = async {
-            self.store.heartbeat(&heartbeat).await?;
             for _ in 0..FORGET_BATCHES {
                 if self.store.forget(now, until, FORGET_BATCH).await? < FORGET_BATCH.into() {
                     break;
@@ -192,7 +211,7 @@ impl Sync {
             Ok(())
         };
         if let Err(error) = within(done).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "no sign of life could be written");
+            tracing::warn!(error = &error as &dyn std::error::Error, "what has ended could not be deleted");
         }
     }
 }

@@ -17,6 +17,9 @@ pub enum Error {
     /// A limit is reached.
     #[error("the limit of {0} is reached")]
     Full(&'static str),
+    /// It is not this program's to do.
+    #[error("a database on a server is copied by the server's own tools")]
+    Elsewhere,
     /// A row cannot be what it says.
     #[error("the database is damaged: table {table}, column {column}, row {row}")]
     Corrupt {
@@ -41,6 +44,9 @@ pub enum Unavailable {
     /// It cannot be written.
     #[error("it is read-only; check owner and permissions of the data directory")]
     ReadOnly(#[source] sqlx::Error),
+    /// It is a copy that another server keeps current.
+    #[error("its server is a standby, which cannot be written; name the primary")]
+    Standby,
     /// The disk is full.
     #[error("its disk is full; free some space")]
     Full(#[source] sqlx::Error),
@@ -66,7 +72,8 @@ pub enum Unavailable {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match super::sqlite::refusal(&error) {
+        let meaning = super::sqlite::refusal(&error).or_else(|| super::postgres::refusal(&error));
+        match meaning {
             Some(meaning) => meaning(error),
             None => Unavailable::from(error).into(),
         }

@@ -8,6 +8,7 @@
 mod error;
 mod import;
 mod issued;
+mod postgres;
 mod rows;
 mod sqlite;
 mod upkeep;
@@ -29,8 +30,9 @@ use crate::domain::{
 pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
-pub use upkeep::{Backup, Health, Restoration, Restored, Upkeep};
+pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};
 
 /// A database that keeps everything.
 pub trait Store:
@@ -264,12 +266,17 @@ pub trait FeedLog: Send + Sync {
     /// say yes too often, and never no too often while the database can be reached.
     async fn has_changed(&self) -> Result<bool, Error>;
 
-    /// What the feed holds beyond `since`, in one snapshot with the counter. The read itself
-    /// proves that the database of the configured place was reached.
+    /// Waits until it is worth to look: at once when the database tells of something new, otherwise
+    /// for as long as a look should not be repeated.
+    async fn wait_for_change(&self);
+
+    /// What the feed holds beyond `since`, in one snapshot with the counter.
     async fn feed_since(&self, since: Position) -> Result<FeedRead, Error>;
 
-    /// Records that a node is alive and how far it has applied the feed.
-    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), Error>;
+    /// The same, and records that a node is alive and how far it has applied the feed. It is the
+    /// answer that makes a copy fresh: it proves that the database of the configured place was
+    /// reached and, where there may be another that passes for it, that this one can commit.
+    async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error>;
 
     /// The nodes that were seen.
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error>;

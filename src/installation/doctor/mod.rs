@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Surroundings;
+use super::database::Place;
 use super::files::Files;
+use super::{Error, Surroundings};
 use crate::config::Settings;
-use crate::store::SqliteStore;
+use crate::store::Health;
 use crate::time::Clock;
 
 /// What a look at one thing found.
@@ -63,18 +64,20 @@ pub async fn examine(settings: &Settings, surroundings: &Surroundings) -> Vec<Fi
     let files = Files::in_folder(&settings.data_dir);
     let mut findings = disk::examine(&files);
     findings.extend(settings.tls.as_ref().map(|files| tls::examine(files, surroundings.clock.as_ref())));
-    if !files.database().exists() {
+    let place = Place::of(settings);
+    if matches!(place, Place::File(_)) && !files.database().exists() {
         let fix = "run `portcullis init` or `portcullis serve`, or name another --data-dir";
         findings.push(Finding::wrong("database", "there is none in the data directory", fix));
         return findings;
     }
-    let within = match SqliteStore::open(&files.database()).await {
+    let within = match place.open_what_is_there(settings).await {
         Ok(store) => {
-            let found = within::examine(&store, &files, settings, surroundings).await;
+            let found = within::examine(store.as_ref(), &place, settings, surroundings).await;
             store.close().await;
             found
         }
-        Err(error) => vec![within::unusable(&error)],
+        Err(Error::Store { source, .. }) => vec![within::unusable(&source)],
+        Err(other) => vec![Finding::wrong("database", other.to_string(), "found one, or name another")],
     };
     for finding in within {
         // One fault may be met more than once.
@@ -86,9 +89,15 @@ pub async fn examine(settings: &Settings, surroundings: &Surroundings) -> Vec<Fi
 }
 
 /// The clock, held against the newest time that was recorded.
-fn clock(newest: Option<crate::domain::Timestamp>, clock: &dyn Clock) -> Finding {
+fn clock(health: &Health, clock: &dyn Clock) -> Finding {
     let now = clock.now();
-    match newest {
+    if let Some(other) = health.now
+        && now.since(other).max(other.since(now)) > CLOCK_TOLERANCE
+    {
+        let found = format!("it says {now}, and the database's says {other}");
+        return Finding::wrong("clock", found, "set the clocks of both machines right, best by NTP");
+    }
+    match health.newest {
         Some(newest) if newest > now.after(CLOCK_TOLERANCE) => Finding::wrong(
             "clock",
             format!("it says {now}, but something was recorded at {newest}"),

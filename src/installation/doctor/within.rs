@@ -4,22 +4,21 @@ use super::{Finding, Surroundings, clock};
 use crate::config::Settings;
 use crate::domain::signing_key::SigningKeyState;
 use crate::domain::{SigningAlgorithm, Timestamp};
+use crate::installation::database::Place;
 use crate::installation::files::Files;
 use crate::installation::{Error as Unopened, derive_issuer, master};
 use crate::signing::Ring;
-use crate::store::{
-    Error, Founded, Health, Installation as _, SigningKeys as _, SqliteStore, StoredSigningKey, Unavailable,
-    Upkeep as _,
-};
+use crate::store::{Error, Founded, Health, Store, StoredSigningKey, Unavailable};
 
 pub(super) async fn examine(
-    store: &SqliteStore,
-    files: &Files,
+    store: &dyn Store,
+    place: &Place<'_>,
     settings: &Settings,
     surroundings: &Surroundings,
 ) -> Vec<Finding> {
+    let files = &Files::in_folder(&settings.data_dir);
     let mut findings = match store.health().await {
-        Ok(health) => of_health(&health, files, surroundings),
+        Ok(health) => of_health(&health, place, surroundings),
         Err(error) => vec![unusable(&error)],
     };
     match store.installation().await {
@@ -46,20 +45,21 @@ pub(super) fn unusable(error: &Error) -> Finding {
     Finding::wrong("database", error.to_string(), fix)
 }
 
-fn of_health(health: &Health, files: &Files, surroundings: &Surroundings) -> Vec<Finding> {
+fn of_health(health: &Health, place: &Place<'_>, surroundings: &Surroundings) -> Vec<Finding> {
     let (is_durable, said) = &health.durable;
     let durability = if *is_durable {
         Finding::ok("durability", said)
     } else {
-        let fix = "nothing else may change how the database is written; restart the server";
+        let fix = "turn on what is off there; nothing else may change how the database is written";
         Finding::wrong("durability", said, fix)
     };
     let integrity = match health.faults.first() {
-        None => Finding::ok("integrity", "every page is as it should be"),
+        None => Finding::ok("integrity", health.sound),
         Some(fault) => Finding::wrong("integrity", fault, "restore a backup, and look at the disk"),
     };
-    let database = Finding::ok("database", format!("{} can be read and written", files.database().display()));
-    vec![database, durability, integrity, clock(health.newest, surroundings.clock.as_ref())]
+    let database =
+        Finding::ok("database", format!("{}, {}, can be read and written", place.name(), health.engine));
+    vec![database, durability, integrity, clock(health, surroundings.clock.as_ref())]
 }
 
 fn mark(founded: &Founded) -> Finding {
@@ -102,7 +102,7 @@ fn is_elsewhere(issuer: &str, settings: &Settings) -> bool {
 }
 
 /// Master key and signing keys.
-async fn keys(store: &SqliteStore, files: &Files, settings: &Settings, now: Timestamp) -> Vec<Finding> {
+async fn keys(store: &dyn Store, files: &Files, settings: &Settings, now: Timestamp) -> Vec<Finding> {
     let (sealed, signing) = match (store.data_keys().await, store.signing_keys().await) {
         (Ok(sealed), Ok(signing)) => (sealed, signing),
         (Err(error), _) | (_, Err(error)) => return vec![unusable(&error)],

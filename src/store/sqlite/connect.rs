@@ -1,5 +1,6 @@
 //! Connections: how they are set up, and how many there are.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -7,6 +8,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool};
 
+use crate::store::Migration;
 use crate::store::error::{Error, Unavailable};
 
 use super::file::DatabaseFile;
@@ -124,6 +126,34 @@ async fn migrate(pool: &SqlitePool) -> Result<(), Error> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(migration_refused)?;
     Ok(transaction.commit().await?)
+}
+
+/// Which steps the tables of this file have made, and which are to come; changes nothing.
+pub(super) async fn migrations(path: &Path) -> Result<Vec<Migration>, Error> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let mut connection = options.connect().await?;
+    let is_there: bool =
+        sqlx::query_scalar("SELECT count(*) > 0 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_one(&mut connection)
+            .await?;
+    let applied: Vec<i64> = if is_there {
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success ORDER BY version")
+            .fetch_all(&mut connection)
+            .await?
+    } else {
+        Vec::new()
+    };
+    connection.close().await?;
+    let newest = MIGRATIONS.iter().map(|step| step.version).max();
+    if applied.last().copied() > newest {
+        return Err(Unavailable::Newer.into());
+    }
+    let step = |step: &sqlx::migrate::Migration| Migration {
+        number: step.version,
+        name: step.description.to_string(),
+        applied: applied.contains(&step.version),
+    };
+    Ok(MIGRATIONS.iter().map(step).collect())
 }
 
 fn migration_refused(error: MigrateError) -> Error {

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
+use tokio::time::timeout;
 
 use crate::domain::feed::Published;
 use crate::domain::{Position, Tag, Timestamp};
-use crate::store::error::Error;
+use crate::store::error::{Error, Unavailable};
 use crate::store::rows::{self, FeedRow, HeartbeatRow};
 use crate::store::{FeedLog, FeedRead, Heartbeat, TokenRevocation};
 
 use super::publish::conclude;
 use super::{SqliteStore, records};
 
+/// How long after a look the next one is worth its while.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a sign of life may wait for a lock. The copy is as good without it.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// How long a node that gives no sign of life is remembered.
 const NODE_KEPT: Duration = Duration::from_hours(7 * 24);
 
@@ -31,6 +36,10 @@ impl FeedLog for SqliteStore {
         Ok(watch.look().await?)
     }
 
+    async fn wait_for_change(&self) {
+        tokio::time::sleep(LOOK).await;
+    }
+
     async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
         let mut transaction = self.read().await?;
         Ok(FeedRead {
@@ -41,21 +50,14 @@ impl FeedLog for SqliteStore {
         })
     }
 
-    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
-        let mut transaction = self.write().await?;
-        sqlx::query(
-            "INSERT INTO nodes (id, started_at, seen_at, applied, age_ms) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (id) DO UPDATE \
-             SET seen_at = excluded.seen_at, applied = excluded.applied, age_ms = excluded.age_ms",
-        )
-        .bind(&heartbeat.node)
-        .bind(heartbeat.started_at.millis())
-        .bind(heartbeat.seen_at.millis())
-        .bind(rows::stored(heartbeat.applied))
-        .bind(i64::try_from(heartbeat.age.as_millis()).unwrap_or(i64::MAX))
-        .execute(&mut *transaction)
-        .await?;
-        Ok(transaction.commit().await?)
+    /// The read itself is the proof: there is one file, and it was looked at whether it is there.
+    async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
+        let read = self.feed_since(since).await?;
+        let written = timeout(SIGN_OF_LIFE, self.write_down(heartbeat)).await;
+        if let Err(error) = written.unwrap_or(Err(Unavailable::Slow.into())) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "no sign of life could be written");
+        }
+        Ok(read)
     }
 
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
@@ -103,6 +105,25 @@ impl FeedLog for SqliteStore {
             .await?;
         transaction.commit().await?;
         Ok(forgotten.rows_affected())
+    }
+}
+
+impl SqliteStore {
+    async fn write_down(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
+        let mut transaction = self.write().await?;
+        sqlx::query(
+            "INSERT INTO nodes (id, started_at, seen_at, applied, age_ms) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (id) DO UPDATE \
+             SET seen_at = excluded.seen_at, applied = excluded.applied, age_ms = excluded.age_ms",
+        )
+        .bind(&heartbeat.node)
+        .bind(heartbeat.started_at.millis())
+        .bind(heartbeat.seen_at.millis())
+        .bind(rows::stored(heartbeat.applied))
+        .bind(i64::try_from(heartbeat.age.as_millis()).unwrap_or(i64::MAX))
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
     }
 }
 

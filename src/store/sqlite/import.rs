@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use crate::domain::{Lifetime, Position, Timestamp};
 use crate::store::error::Error;
-use crate::store::import::{Known, KnownKey};
-use crate::store::rows;
+use crate::store::import::Known;
+use crate::store::rows::{self, KnownRow};
 use crate::store::{Arrival, KeyBatch, KeyImport, KeyToImport};
 
 use super::keys::written;
@@ -36,13 +36,6 @@ impl KeyImport for SqliteStore {
     }
 }
 
-#[derive(FromRow)]
-struct KnownRow {
-    created_at: Option<i64>,
-    is_same: bool,
-    secret_in_use: bool,
-}
-
 /// What is known of each key of the batch, in its order.
 async fn known(connection: &mut SqliteConnection, batch: &KeyBatch) -> Result<Vec<Known>, Error> {
     let project: Option<i64> = sqlx::query_scalar("SELECT 1 FROM projects WHERE id = $1")
@@ -63,14 +56,6 @@ async fn known(connection: &mut SqliteConnection, batch: &KeyBatch) -> Result<Ve
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(Known::from).collect())
-}
-
-impl From<KnownRow> for Known {
-    fn from(row: KnownRow) -> Self {
-        let created_at = row.created_at.map(Timestamp::from_millis);
-        let key = created_at.map(|created_at| KnownKey { is_same: row.is_same, created_at });
-        Self { key, secret_in_use: row.secret_in_use }
-    }
 }
 
 async fn insert(

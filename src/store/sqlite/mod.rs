@@ -29,6 +29,7 @@ use std::path::Path;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::Mutex;
 
+use super::Migration;
 use super::error::Error;
 use file::DatabaseFile;
 use watch::Watch;
@@ -72,6 +73,14 @@ impl SqliteStore {
         let file = file.with_those_beside()?;
         let watch = Mutex::new(Watch::new(connect::reading(&file, options)));
         Ok(Self { file, writer, readers, watch })
+    }
+
+    /// Which steps the tables of this file have made, and which are to come; changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn migrations(path: &Path) -> Result<Vec<Migration>, Error> {
+        connect::migrations(path).await
     }
 
     /// Waits for what is under way and lets go of the file.

@@ -49,12 +49,17 @@ impl Upkeep for SqliteStore {
         Ok(Restored { position, blocked })
     }
 
+    async fn close(&self) {
+        Self::close(self).await;
+    }
+
     async fn health(&self) -> Result<Health, Error> {
         let mut transaction = self.write().await?;
-        let (synchronous, journal): (i64, String) =
-            sqlx::query_as("SELECT synchronous, journal_mode FROM pragma_synchronous, pragma_journal_mode")
-                .fetch_one(&mut *transaction)
-                .await?;
+        let (version, synchronous, journal): (String, i64, String) = sqlx::query_as(
+            "SELECT sqlite_version(), synchronous, journal_mode FROM pragma_synchronous, pragma_journal_mode",
+        )
+        .fetch_one(&mut *transaction)
+        .await?;
         let newest: Option<i64> = sqlx::query_scalar(
             "SELECT max(at) FROM (SELECT max(at) AS at FROM audit UNION ALL SELECT max(seen_at) FROM nodes)",
         )
@@ -66,7 +71,9 @@ impl Upkeep for SqliteStore {
         let name = ["OFF", "NORMAL", "FULL", "EXTRA"].get(usize::try_from(synchronous).unwrap_or(usize::MAX));
         let said = format!("synchronous {}, journal {journal}", name.unwrap_or(&"unknown"));
         let durable = (synchronous >= FULL && journal == "wal", said);
-        Ok(Health { durable, faults, newest: newest.map(Timestamp::from_millis) })
+        let engine = format!("SQLite {version}");
+        let sound = "every page is as it should be";
+        Ok(Health { engine, durable, faults, sound, newest: newest.map(Timestamp::from_millis), now: None })
     }
 }
 

@@ -15,6 +15,7 @@ mod keys;
 mod killed;
 mod master_key;
 mod nodes;
+mod postgres;
 mod projects;
 mod redact;
 mod secrets;

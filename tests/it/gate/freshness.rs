@@ -40,7 +40,7 @@ async fn ready(app: &App) -> (u16, String) {
 
 #[tokio::test]
 async fn a_server_without_its_database_admits_nobody_beyond_the_maximum_age() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = furnish(&app).await;
     let house = House::of(&shop).await;
     let key = shop.key("api").create().await;
@@ -126,7 +126,7 @@ async fn a_wall_clock_set_forward_ages_the_copy() {
 /// Set back, the wall clock would make an old copy look young; the monotonic one does not.
 #[tokio::test]
 async fn a_wall_clock_set_back_makes_no_copy_young() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = furnish(&app).await;
     let house = House::of(&shop).await;
     let (key, revoked) = (shop.key("api").create().await, shop.key("api").create().await);

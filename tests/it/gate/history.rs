@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{House, furnish};
-use crate::support::{App, Build, Hand};
+use crate::support::{App, Build, Engine, Hand};
 
 async fn database(app: &App) -> SqliteConnection {
     SqliteConnectOptions::new().filename(app.database()).connect().await.unwrap()
@@ -46,7 +46,7 @@ async fn undo_block(app: &App, key: &str) {
 
 #[tokio::test]
 async fn another_mark_at_the_same_position_is_noticed_and_all_is_read_again() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = furnish(&app).await;
     let house = House::of(&shop).await;
     let (key, revoked) = (shop.key("api").create().await, shop.key("api").create().await);
@@ -67,7 +67,7 @@ async fn another_mark_at_the_same_position_is_noticed_and_all_is_read_again() {
 
 #[tokio::test]
 async fn a_database_that_went_back_is_noticed_and_nothing_of_its_future_is_kept() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = furnish(&app).await;
     let house = House::of(&shop).await;
     let key = shop.key("api").create().await;
@@ -94,7 +94,7 @@ async fn a_database_that_went_back_is_noticed_and_nothing_of_its_future_is_kept(
 #[tokio::test]
 async fn a_reload_that_fails_half_way_leaves_nothing_of_the_old_history() {
     let hand = Hand::new();
-    let app = Build::default().store(hand.wrap()).start().await;
+    let app = Build::default().on(Engine::Sqlite).store(hand.wrap()).start().await;
     let shop = furnish(&app).await;
     let house = House::of(&shop).await;
     let key = shop.key("api").create().await;
@@ -120,7 +120,7 @@ async fn a_reload_that_fails_half_way_leaves_nothing_of_the_old_history() {
 /// Device and inode of the path are not those of the open file.
 #[tokio::test]
 async fn a_database_file_that_was_replaced_is_noticed() {
-    let (app, other) = (App::start().await, App::start().await);
+    let (app, other) = (App::on_a_file().await, App::on_a_file().await);
     let shop = furnish(&app).await;
     let house = House::of(&shop).await;
     let key = shop.key("api").create().await;
@@ -145,7 +145,7 @@ async fn a_database_file_that_was_replaced_is_noticed() {
 /// More ends in a while than one batch holds: the feed must not grow without end for it.
 #[tokio::test]
 async fn a_backlog_of_ended_entries_is_cleared_away() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     furnish(&app).await;
     let mut database = database(&app).await;
     for statement in [

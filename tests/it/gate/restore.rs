@@ -51,7 +51,7 @@ async fn unblock(app: &App, key: &Key<'_>) {
 
 #[tokio::test]
 async fn nothing_that_was_issued_before_a_restore_passes_after_it() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = furnish(&app).await;
     let (key, deleted) = (shop.key("api").create().await, shop.key("api").create().await);
     let mut dead = vec![key.token("").await, deleted.token("").await];
@@ -81,7 +81,7 @@ async fn nothing_that_was_issued_before_a_restore_passes_after_it() {
 
 #[tokio::test]
 async fn a_server_on_the_old_file_admits_nobody_from_the_moment_it_sees_the_new_one() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = furnish(&app).await;
     let key = shop.key("api").create().await;
     let copy = back_up(&app).await;
@@ -151,7 +151,7 @@ async fn restore_in_place(app: &App, sealing: &SealingKey) {
 
 #[tokio::test]
 async fn a_server_that_followed_the_lost_history_reads_the_restored_one_from_its_beginning() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = furnish(&app).await;
     let (key, deleted) = (shop.key("api").create().await, shop.key("api").create().await);
     let mut dead = vec![key.token("").await];

@@ -138,7 +138,7 @@ async fn a_stranger_writes_nothing_into_the_log() {
 /// Refusals are everyday; what is our fault is loud, has its causes, and the id in every line.
 #[tokio::test]
 async fn a_fault_of_ours_is_told_loudly_with_the_id_of_the_request() {
-    let app = App::start().await;
+    let app = App::on_a_file().await;
     let shop = app.tenant("shop").await;
     let key = shop.key("api").create().await;
     let (lines, _guard) = Lines::at(Level::ERROR);

@@ -7,18 +7,23 @@ use std::sync::Arc;
 use portcullis::domain::feed::Published;
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{KeyId, Position};
-use portcullis::store::{Lookup, SqliteStore, Store};
-use sqlx::SqlitePool;
+use portcullis::store::{Lookup, PostgresStore, SqliteStore, Store};
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use tempfile::TempDir;
 
 use super::fixtures::{founding, new_key, new_project, shop};
+use crate::support::{Engine, PostgresDatabase};
 
 /// A store, and a way to its database past it.
 pub(crate) struct Database {
     store: Arc<dyn Store>,
-    behind: SqlitePool,
-    home: TempDir,
+    behind: Behind,
+}
+
+enum Behind {
+    Sqlite { pool: SqlitePool, home: TempDir },
+    Postgres { pool: PgPool, database: PostgresDatabase },
 }
 
 impl Deref for Database {
@@ -31,41 +36,76 @@ impl Deref for Database {
 
 impl Database {
     /// With tables, and nothing in them.
-    pub(crate) async fn empty() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("portcullis.db");
-        let store = Arc::new(SqliteStore::open(&path).await.unwrap());
-        let behind = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await.unwrap();
-        Self { store, behind, home }
+    pub(crate) async fn empty(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => {
+                let home = tempfile::tempdir().unwrap();
+                let path = home.path().join("portcullis.db");
+                let store = Arc::new(SqliteStore::open(&path).await.unwrap());
+                let pool =
+                    SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await.unwrap();
+                Self { store, behind: Behind::Sqlite { pool, home } }
+            }
+            Engine::Postgres => {
+                let database = PostgresDatabase::empty().await;
+                let store = Arc::new(PostgresStore::open(&database.url()).await.unwrap());
+                let pool = PgPool::connect_lazy_with(database.options());
+                Self { store, behind: Behind::Postgres { pool, database } }
+            }
+        }
     }
 
     /// Founded, with one project besides.
-    pub(crate) async fn founded() -> Self {
-        let database = Self::empty().await;
+    pub(crate) async fn founded(engine: Engine) -> Self {
+        let database = Self::empty(engine).await;
         database.found(&founding()).await.unwrap();
         database.create_project(&new_project(shop())).await.unwrap();
         database
     }
 
-    /// The file, of an engine that has one.
-    pub(crate) fn file(&self) -> PathBuf {
-        self.home.path().join("portcullis.db")
-    }
-
-    /// The directory of that file.
+    /// The directory of its file, of SQLite's.
     pub(crate) fn home(&self) -> &Path {
-        self.home.path()
+        match &self.behind {
+            Behind::Sqlite { home, .. } => home.path(),
+            Behind::Postgres { .. } => panic!("it has none"),
+        }
     }
 
-    /// Another way to the database, as another process has it.
-    pub(crate) fn behind(&self) -> &SqlitePool {
-        &self.behind
+    /// The file, of SQLite's.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.home().join("portcullis.db")
     }
 
-    /// Changes what is stored, past the store.
+    /// Another way to SQLite's, as another process has it.
+    pub(crate) fn sqlite(&self) -> &SqlitePool {
+        match &self.behind {
+            Behind::Sqlite { pool, .. } => pool,
+            Behind::Postgres { .. } => panic!("it is none"),
+        }
+    }
+
+    /// Another way to PostgreSQL's, likewise, and where it is.
+    pub(crate) fn postgres(&self) -> (&PgPool, &PostgresDatabase) {
+        match &self.behind {
+            Behind::Postgres { pool, database } => (pool, database),
+            Behind::Sqlite { .. } => panic!("it is none"),
+        }
+    }
+
+    /// Changes what is stored, past the store. Bytes are written as SQLite writes them.
     pub(crate) async fn tamper(&self, statement: &'static str) {
-        let done = sqlx::query(statement).execute(&self.behind).await.unwrap();
-        assert_ne!(done.rows_affected(), 0, "{statement}");
+        let changed = match &self.behind {
+            Behind::Sqlite { pool, .. } => {
+                sqlx::query(statement).execute(pool).await.unwrap().rows_affected()
+            }
+            Behind::Postgres { pool, .. } => {
+                let statement = statement
+                    .replace("x'", "'\\x")
+                    .replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')");
+                sqlx::query(AssertSqlSafe(statement)).execute(pool).await.unwrap().rows_affected()
+            }
+        };
+        assert_ne!(changed, 0, "{statement}");
     }
 
     /// Makes a key in the project and answers what is stored of it.

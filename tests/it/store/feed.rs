@@ -123,7 +123,8 @@ async fn a_look_tells_whether_anything_was_committed(db: &Database) {
     db.key().await;
     assert!(db.has_changed().await.unwrap());
     assert!(!db.has_changed().await.unwrap());
-    db.tamper("UPDATE projects SET name = 'by another process'").await;
+    // By another process, past this store.
+    db.tamper("UPDATE feed SET tag = x'0102030405060708' WHERE position = 3").await;
     assert!(db.has_changed().await.unwrap());
     assert_refused!(db.create_key(&new_key("prj_none".parse().unwrap())).await, Error::Missing("project"));
     assert!(!db.has_changed().await.unwrap(), "what was not committed is no change");
@@ -138,7 +139,8 @@ async fn a_node_is_known_by_its_last_sign_of_life(db: &Database) {
         age: Duration::from_millis(seen),
     };
     for heartbeat in [sign("a", 1), sign("b", 2), sign("a", 3)] {
-        db.heartbeat(&heartbeat).await.unwrap();
+        let read = db.poll(Position::new(1), &heartbeat).await.unwrap();
+        assert_eq!(read, db.feed_since(Position::new(1)).await.unwrap(), "it reads as any read does");
     }
     assert_eq!(db.nodes().await.unwrap(), [sign("a", 3), sign("b", 2)]);
 }

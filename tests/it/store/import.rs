@@ -21,6 +21,7 @@ on_every_engine!(founded:
     what_is_foreseen_is_what_is_done_and_changes_nothing,
     a_batch_for_no_project_is_not_imported,
     the_largest_batch_is_imported,
+    two_imports_of_the_same_keys_at_once_make_each_key_once,
 );
 
 fn to_import(id: &str, digest: SecretDigest) -> KeyToImport {
@@ -193,4 +194,26 @@ async fn the_largest_batch_is_imported(db: &Database) {
     let arrivals = db.import_keys(&batch(keys)).await.unwrap();
     assert_eq!(arrivals, vec![Arrival::Imported; 10_000]);
     assert_eq!(db.keys(&shop(), None, u32::MAX).await.unwrap().len(), 10_000);
+}
+
+async fn two_imports_of_the_same_keys_at_once_make_each_key_once(db: &Database) {
+    let keys = || (0..100).map(|n| to_import(&format!("key-{n}"), number(n))).collect::<Vec<_>>();
+    let import = async |began: u64, keys: Vec<KeyToImport>| {
+        let batch = KeyBatch { began: later(began), ..batch(keys) };
+        loop {
+            match db.import_keys(&batch).await {
+                Err(Error::Conflict) => {}
+                done => return done.unwrap(),
+            }
+        }
+    };
+    let (rows, backwards) = (db.traces().await.1, keys().into_iter().rev().collect());
+
+    let (one, other) = tokio::join!(import(1, keys()), import(2, backwards));
+
+    let imported = one.iter().chain(&other).filter(|arrival| **arrival == Arrival::Imported).count();
+    let there = one.iter().chain(&other).filter(|arrival| **arrival == Arrival::AlreadyThere).count();
+    assert_eq!((imported, there), (100, 100));
+    assert_eq!(db.keys(&shop(), None, 1000).await.unwrap().len(), 100);
+    assert_eq!(db.traces().await.1, rows + 1);
 }

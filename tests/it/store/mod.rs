@@ -5,15 +5,26 @@
 macro_rules! on_every_engine {
     ($state:ident: $($promise:ident),* $(,)?) => {
         mod sqlite {
-            use crate::store::database::Database;
-
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $promise() {
-                    super::$promise(&Database::$state().await).await;
-                }
-            )*
+            on_one_engine!(Sqlite, $state: $($promise),*);
         }
+        mod postgres {
+            on_one_engine!(Postgres, $state: $($promise),*);
+        }
+    };
+}
+
+/// Makes each promise a test of this engine.
+macro_rules! on_one_engine {
+    ($engine:ident, $state:ident: $($promise:ident),* $(,)?) => {
+        use crate::store::database::Database;
+        use crate::support::Engine;
+
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise(&Database::$state(Engine::$engine).await).await;
+            }
+        )*
     };
 }
 
@@ -31,14 +42,17 @@ mod audit;
 mod concurrency;
 mod corruption;
 mod database;
+mod days;
 mod feed;
 mod fixtures;
 mod founding;
 mod import;
 mod issuance;
 mod keys;
+mod postgres;
 mod projects;
 mod quotas;
+mod schema;
 mod secrets;
 mod signing_keys;
 mod sqlite;

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::fixtures::{NOW, founding, key_change, new_key, project_change, shop, token};
+use crate::support::Engine;
 
 /// A connection as another process has it.
 async fn stranger(path: &Path) -> SqliteConnection {
@@ -34,7 +35,7 @@ async fn founded(options: SqliteOptions) -> (TempDir, SqliteStore) {
 
 #[tokio::test]
 async fn only_the_owner_can_read_the_files() {
-    let db = Database::founded().await;
+    let db = Database::founded(Engine::Sqlite).await;
     let mut names = Vec::new();
     for entry in fs::read_dir(db.home()).unwrap() {
         let entry = entry.unwrap();
@@ -47,12 +48,12 @@ async fn only_the_owner_can_read_the_files() {
 
 #[tokio::test]
 async fn every_table_is_strict() {
-    let db = Database::empty().await;
+    let db = Database::empty(Engine::Sqlite).await;
     let lax: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 \
          AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> '_sqlx_migrations'",
     )
-    .fetch_all(db.behind())
+    .fetch_all(db.sqlite())
     .await
     .unwrap();
     assert!(lax.is_empty(), "{lax:?}");
@@ -92,7 +93,7 @@ async fn what_one_process_commits_the_other_sees() {
 
 #[tokio::test]
 async fn the_position_of_an_act_is_given_out_in_the_order_of_commits() {
-    let db = Database::founded().await;
+    let db = Database::founded(Engine::Sqlite).await;
     let mut other = stranger(&db.file()).await;
     let before = db.feed_since(Position::START).await.unwrap();
     let mut held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
@@ -121,7 +122,7 @@ async fn the_position_of_an_act_is_given_out_in_the_order_of_commits() {
 
 #[tokio::test]
 async fn a_file_that_is_gone_or_another_is_noticed_until_it_is_back() {
-    let db = Database::founded().await;
+    let db = Database::founded(Engine::Sqlite).await;
     let record = db.key().await;
     let (file, aside) = (db.file(), db.home().join("aside"));
     db.has_changed().await.unwrap();
@@ -143,7 +144,7 @@ async fn a_file_that_is_gone_or_another_is_noticed_until_it_is_back() {
 #[tokio::test]
 async fn a_log_that_is_gone_from_beside_the_file_is_noticed() {
     for suffix in ["-wal", "-shm"] {
-        let db = Database::founded().await;
+        let db = Database::founded(Engine::Sqlite).await;
         let record = db.key().await;
         let (beside, aside) = (format!("{}{suffix}", db.file().display()), db.home().join("aside"));
         fs::rename(&beside, &aside).unwrap();
@@ -206,7 +207,7 @@ async fn a_full_disk_loses_nothing_and_is_got_over() {
         assert_refused!(answer, Error::Unavailable(Unavailable::Full(_)));
         assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
     }
-    store.heartbeat(&sign_of_life()).await.unwrap();
+    store.poll(Position::START, &sign_of_life()).await.unwrap();
     assert_eq!(store.nodes().await.unwrap(), [sign_of_life()]);
     store.close().await;
 
@@ -293,7 +294,7 @@ fn unprivileged(home: &Path, act: impl AsyncFnOnce() + Send) {
 /// The next columns come to the keys that are there, and mean for them what held before.
 #[tokio::test]
 async fn the_database_of_an_older_build_is_brought_up_to_date() {
-    let db = Database::founded().await;
+    let db = Database::founded(Engine::Sqlite).await;
     let before = db.key().await;
     db.record(&[token(&before)]).await.unwrap();
     db.tamper("DELETE FROM _sqlx_migrations WHERE version > 1").await;
@@ -304,7 +305,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
         "ALTER TABLE api_keys DROP COLUMN live_tokens",
         "ALTER TABLE api_keys DROP COLUMN auth_methods",
     ] {
-        sqlx::query(undo).execute(db.behind()).await.unwrap();
+        sqlx::query(undo).execute(db.sqlite()).await.unwrap();
     }
 
     let store = SqliteStore::open(&db.file()).await.unwrap();
@@ -324,9 +325,9 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
 /// Who has no limit pays nothing for those who have one.
 #[tokio::test]
 async fn tokens_that_no_limit_concerns_are_not_counted() {
-    let db = Database::founded().await;
+    let db = Database::founded(Engine::Sqlite).await;
     let counted = async || -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM live_tokens").fetch_one(db.behind()).await.unwrap()
+        sqlx::query_scalar("SELECT count(*) FROM live_tokens").fetch_one(db.sqlite()).await.unwrap()
     };
     let mut new = new_key(shop());
     new.key.details.live_tokens = None;

@@ -2,13 +2,13 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use portcullis::domain::audit::Act;
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::{FeedDraft, KeyDetails, KeyState, Position, ProjectId, Target};
 use portcullis::store::{
     Backup, Error, FeedRead, Lookup, Recording, Restoration, SqliteStore, Store, StoredSigningKey,
-    Upkeep as _,
 };
 use tempfile::TempDir;
 
@@ -16,12 +16,22 @@ use super::database::Database;
 use super::fixtures::{NOW, audit, founding, key_change, later, tag, token};
 
 on_every_engine!(founded:
-    a_copy_has_everything_but_the_row_that_tells_of_it,
     a_restored_copy_revokes_its_past_and_blocks_its_keys,
     a_copy_that_has_come_further_than_the_clock_goes_on_from_there,
-    what_is_not_marked_is_not_restored,
     a_signing_key_that_would_not_be_revoked_stops_the_restoration,
+    a_database_tells_how_it_fares,
 );
+
+mod only_sqlite {
+    on_one_engine!(Sqlite, founded:
+        a_copy_has_everything_but_the_row_that_tells_of_it,
+        what_is_not_marked_is_not_restored,
+    );
+}
+
+mod only_postgres {
+    on_one_engine!(Postgres, founded: copies_are_made_by_the_servers_own_tools);
+}
 
 fn backup(to: PathBuf) -> Backup {
     let audit = audit(Act::Backup, &ProjectId::administration(), "a file");
@@ -46,13 +56,19 @@ fn restoration(at_least: u64, kids: &[&str]) -> Restoration {
     }
 }
 
-/// A copy of the database, opened.
-async fn copied(db: &Database) -> (TempDir, SqliteStore) {
+/// What is restored: a marked copy of the database, opened; or itself, as it was loaded from a copy,
+/// where the engine's own tools make them.
+async fn copied(db: &Database) -> (TempDir, Arc<dyn Store>) {
     let home = tempfile::tempdir().unwrap();
     let to = home.path().join("copy.db");
-    db.back_up(&backup(to.clone())).await.unwrap();
-    let copy = SqliteStore::open(&to).await.unwrap();
-    (home, copy)
+    match db.back_up(&backup(to.clone())).await {
+        Err(Error::Elsewhere) => (home, Arc::clone(db)),
+        made => {
+            made.unwrap();
+            let copy = SqliteStore::open(&to).await.unwrap();
+            (home, Arc::new(copy))
+        }
+    }
 }
 
 async fn feed(store: &dyn Store, since: u64) -> FeedRead {
@@ -64,7 +80,7 @@ async fn a_copy_has_everything_but_the_row_that_tells_of_it(db: &Database) {
     let before = db.audit(0, 100).await.unwrap();
 
     let (_home, copy) = copied(db).await;
-    let copy: &dyn Store = &copy;
+    let copy = copy.as_ref();
 
     assert_eq!(copy.installation().await.unwrap().unwrap().backup_mark.as_deref(), Some("a mark"));
     assert_eq!(db.installation().await.unwrap().unwrap().backup_mark, None);
@@ -84,7 +100,7 @@ async fn a_restored_copy_revokes_its_past_and_blocks_its_keys(db: &Database) {
     assert_eq!(db.record(&[token(&key)]).await.unwrap(), [Recording::Recorded]);
     let key = key.key;
     let (_home, copy) = copied(db).await;
-    let copy: &dyn Store = &copy;
+    let copy = copy.as_ref();
 
     let restored = copy.restore(&restoration(1_000_000, &["kid-1"])).await.unwrap();
 
@@ -135,13 +151,33 @@ async fn what_is_not_marked_is_not_restored(db: &Database) {
 async fn a_signing_key_that_would_not_be_revoked_stops_the_restoration(db: &Database) {
     let key = db.key().await.key;
     let (_home, copy) = copied(db).await;
-    let copy: &dyn Store = &copy;
+    let copy = copy.as_ref();
+    let before = (copy.installation().await.unwrap(), copy.audit(0, 100).await.unwrap());
 
     for kids in [&[][..], &["kid-2"], &["kid-1", "kid-2"]] {
         assert_refused!(copy.restore(&restoration(1, kids)).await, Error::Conflict);
     }
 
-    assert_eq!(copy.installation().await.unwrap().unwrap().backup_mark.as_deref(), Some("a mark"));
+    assert_eq!((copy.installation().await.unwrap(), copy.audit(0, 100).await.unwrap()), before);
     assert_eq!(copy.keys(&key.project, None, 10).await.unwrap(), [key]);
     assert_eq!(copy.signing_keys().await.unwrap(), [founding().signing_key]);
+}
+
+async fn a_database_tells_how_it_fares(db: &Database) {
+    let health = db.health().await.unwrap();
+
+    // The PostgreSQL of the tests does not wait for the disk, and must not pass for one that does.
+    let (durable, said) = &health.durable;
+    assert_eq!(*durable, !said.contains("fsync off"), "{health:?}");
+    assert!(health.engine.starts_with("SQLite 3.") || health.engine.starts_with("PostgreSQL "), "{health:?}");
+    assert!(health.faults.is_empty(), "{health:?}");
+    assert_eq!(health.newest, Some(NOW));
+}
+
+async fn copies_are_made_by_the_servers_own_tools(db: &Database) {
+    let (home, before) = (tempfile::tempdir().unwrap(), db.traces().await);
+    let to = home.path().join("copy");
+    assert_refused!(db.back_up(&backup(to.clone())).await, Error::Elsewhere);
+    assert!(!to.exists());
+    assert_eq!(db.traces().await, before);
 }

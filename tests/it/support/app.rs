@@ -15,10 +15,12 @@ use portcullis::time::Clock;
 use portcullis::web::{Parts, Server};
 use tempfile::TempDir;
 
-use super::{Seeded, Tenant, TestClock, Watch};
+use super::{Engine, PostgresDatabase, Seeded, Tenant, TestClock, Watch};
 
 pub(crate) const ISSUER: &str = "https://tokens.example.com";
 
+/// A folder, and the database on a server if that is where it is.
+type Place = (Arc<TempDir>, Option<Arc<PostgresDatabase>>);
 type Wrap<T> = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<T>>;
 
 /// A server in a folder of its own.
@@ -28,6 +30,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<TestClock>,
     settings: Settings,
     folder: Arc<TempDir>,
+    on_server: Option<Arc<PostgresDatabase>>,
     _watch: Watch,
     nodes: AtomicU64,
     /// The shell's way in, beside the running server: what another process does.
@@ -41,6 +44,7 @@ pub(crate) struct Build {
     clock: Option<Arc<TestClock>>,
     issued: Option<Wrap<dyn IssuedTokens>>,
     store: Option<Wrap<dyn Store>>,
+    engine: Option<Engine>,
 }
 
 impl Build {
@@ -71,20 +75,34 @@ impl Build {
         self
     }
 
+    /// On this engine, whatever that of the run is: for what only one of them can show.
+    pub(crate) fn on(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
     pub(crate) async fn start(mut self) -> App {
         let folder = Arc::new(tempfile::tempdir().unwrap());
+        let on_server = match self.engine.unwrap_or_else(Engine::of_run) {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(Arc::new(PostgresDatabase::empty().await)),
+        };
         let clock = self.clock.take().unwrap_or_else(TestClock::shared);
-        let app = self.start_in(folder, clock, 1).await;
+        let app = self.start_in((folder, on_server), clock, 1).await;
         app.follow().await;
         app
     }
 
-    async fn start_in(self, folder: Arc<TempDir>, clock: Arc<TestClock>, seed: u64) -> App {
+    async fn start_in(self, (folder, on_server): Place, clock: Arc<TestClock>, seed: u64) -> App {
         portcullis::signing::install_provider();
         let watch = Watch::begin(folder.clone());
         let data = folder.path().join("data");
         let mut environment = self.environment;
         environment.push(("PORTCULLIS_DATA_DIR", data.to_str().unwrap().to_owned()));
+        if let Some(database) = &on_server {
+            environment.push(("PORTCULLIS_DATABASE", database.url()));
+            environment.push(("PORTCULLIS_MASTER_KEY", "0f".repeat(32)));
+        }
         if environment.iter().all(|(name, _)| *name != "PORTCULLIS_ISSUER") {
             environment.push(("PORTCULLIS_ISSUER", ISSUER.to_owned()));
         }
@@ -114,7 +132,17 @@ impl Build {
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());
-        App { server, router, clock, settings, folder, _watch: watch, nodes: AtomicU64::new(0), shell }
+        App {
+            server,
+            router,
+            clock,
+            settings,
+            folder,
+            on_server,
+            _watch: watch,
+            nodes: AtomicU64::new(0),
+            shell,
+        }
     }
 }
 
@@ -127,6 +155,11 @@ async fn open(settings: &Settings, clock: Arc<TestClock>, seed: u64) -> Installa
 impl App {
     pub(crate) async fn start() -> Self {
         Build::default().start().await
+    }
+
+    /// On SQLite, whatever the engine of the run is.
+    pub(crate) async fn on_a_file() -> Self {
+        Build::default().on(Engine::Sqlite).start().await
     }
 
     /// A server whose throttle stays out of the way of tests that fail on purpose, and often.
@@ -146,7 +179,7 @@ impl App {
     /// A second node that has not read the feed yet. The seeds of nodes differ.
     pub(crate) async fn second_node_unread(&self, build: Build) -> Self {
         let seed = 100 * (1 + self.nodes.fetch_add(1, Ordering::Relaxed));
-        build.start_in(self.folder.clone(), self.clock.clone(), seed).await
+        build.start_in((self.folder.clone(), self.on_server.clone()), self.clock.clone(), seed).await
     }
 
     /// The installation, opened anew.
@@ -182,7 +215,9 @@ impl App {
         self.clock.now().secs()
     }
 
+    /// The file of its database, on SQLite.
     pub(crate) fn database(&self) -> PathBuf {
+        assert!(self.on_server.is_none(), "it has no file: begin this test on SQLite");
         self.data_dir().join("portcullis.db")
     }
 

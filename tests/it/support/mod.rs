@@ -3,6 +3,8 @@
 
 mod app;
 mod clock;
+mod cluster;
+mod engine;
 mod entropy;
 mod finder;
 mod latch;
@@ -16,6 +18,8 @@ mod wire;
 
 pub(crate) use app::{App, Build, ISSUER};
 pub(crate) use clock::TestClock;
+pub(crate) use cluster::PostgresDatabase;
+pub(crate) use engine::Engine;
 pub(crate) use entropy::Seeded;
 pub(crate) use finder::Finder;
 pub(crate) use latch::Latch;

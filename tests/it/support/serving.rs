@@ -18,9 +18,15 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it in a folder, where `./portcullis-data` is its data directory.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn start_with(folder: &Path, variables: &[(&str, String)]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["serve", "--listen-public", "127.0.0.1:0"])
             .current_dir(folder)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -68,6 +68,13 @@ impl Hand {
     }
 }
 
+impl Through {
+    fn spoils(&self, since: Position) -> bool {
+        self.hand.no_feed.load(Ordering::SeqCst)
+            || since == Position::START && self.hand.no_beginning.load(Ordering::SeqCst)
+    }
+}
+
 #[async_trait]
 impl Records for Through {
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error> {
@@ -103,13 +110,19 @@ impl FeedLog for Through {
     }
 
     async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
-        let spoilt = self.hand.no_feed.load(Ordering::SeqCst)
-            || since == Position::START && self.hand.no_beginning.load(Ordering::SeqCst);
-        if spoilt { Err(Unavailable::Slow.into()) } else { self.store.feed_since(since).await }
+        if self.spoils(since) { Err(Unavailable::Slow.into()) } else { self.store.feed_since(since).await }
     }
 
-    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
-        self.store.heartbeat(heartbeat).await
+    async fn wait_for_change(&self) {
+        self.store.wait_for_change().await;
+    }
+
+    async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
+        if self.spoils(since) {
+            Err(Unavailable::Slow.into())
+        } else {
+            self.store.poll(since, heartbeat).await
+        }
     }
 
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
@@ -270,6 +283,10 @@ impl Upkeep for Through {
 
     async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error> {
         self.store.restore(restoration).await
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
     }
 
     async fn health(&self) -> Result<Health, Error> {

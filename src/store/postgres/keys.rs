@@ -1,0 +1,203 @@
+//! API keys and their secrets.
+
+use async_trait::async_trait;
+use sqlx::PgConnection;
+
+use crate::domain::edit::{KeyChange, KeyEdit};
+use crate::domain::{ApiKey, Audience, KeyDetails, KeyId, KeyState, Position, ProjectId, Timestamp};
+use crate::store::error::Error;
+use crate::store::rows::{self, KeyRow};
+use crate::store::{Keys, NewKey, SecretUse};
+
+use super::publish::conclude;
+use super::secrets::{self, NewSecret};
+use super::{PostgresStore, live_tokens};
+
+#[async_trait]
+impl Keys for PostgresStore {
+    async fn create_key(&self, new: &NewKey) -> Result<Position, Error> {
+        let mut work = self.write().await?;
+        insert(&mut work, new).await?;
+        let position = conclude(&mut work, &new.audit, &new.feed).await?;
+        set_changed(&mut work, &new.key.id, position).await?;
+        work.commit().await?;
+        Ok(position)
+    }
+
+    async fn keys(
+        &self,
+        project: &ProjectId,
+        after: Option<&KeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>, Error> {
+        let mut work = self.one_read().await?;
+        let rows: Vec<KeyRow> = sqlx::query_as(
+            "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
+             require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
+             FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(project.as_str())
+        .bind(after.map_or("", KeyId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *work)
+        .await?;
+        work.commit().await?;
+        rows.into_iter().map(ApiKey::try_from).collect()
+    }
+
+    async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
+        let mut work = self.write().await?;
+        expect_unchanged(&mut work, change).await?;
+        edit(&mut work, &change.key, &change.edit, change.audit.at).await?;
+        let position = conclude(&mut work, &change.audit, &change.feed).await?;
+        set_changed(&mut work, &change.key, position).await?;
+        work.commit().await?;
+        Ok(position)
+    }
+
+    async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), Error> {
+        let mut work = self.one_write().await?;
+        secrets::note_uses(&mut work, uses).await?;
+        Ok(work.commit().await?)
+    }
+}
+
+/// Writes key and secret; the key's `changed` is set once the position is known.
+pub(super) async fn insert(connection: &mut PgConnection, new: &NewKey) -> Result<(), Error> {
+    let (key, details) = (&new.key, &new.key.details);
+    // The foreign key would notice as well, but does not say which one it is.
+    let project: Option<String> = sqlx::query_scalar("SELECT id FROM projects WHERE id = $1")
+        .bind(key.project.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    project.ok_or(Error::Missing("project"))?;
+    sqlx::query(
+        "INSERT INTO api_keys (id, project, kind, name, state, permissions, allowlist, audiences, \
+         token_lifetime, require_scope, auth_methods, live_tokens, created_at, expires_at, changed) \
+         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)",
+    )
+    .bind(key.id.as_str())
+    .bind(key.project.as_str())
+    .bind(&details.name)
+    .bind(key.state.as_str())
+    .bind(details.permissions.to_string())
+    .bind(details.allowlist.to_string())
+    .bind(written(&details.audiences))
+    .bind(lifetime(details))
+    .bind(details.require_scope)
+    .bind(details.auth_methods.to_string())
+    .bind(live_tokens::stored(details.live_tokens))
+    .bind(key.created_at.millis())
+    .bind(details.expires_at.map(Timestamp::millis))
+    .execute(&mut *connection)
+    .await?;
+    let secret = NewSecret { digest: &new.digest, expires_at: None, at: key.created_at };
+    secrets::add(connection, &key.id, &secret).await
+}
+
+pub(super) async fn set_changed(
+    connection: &mut PgConnection,
+    id: &KeyId,
+    position: Position,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE api_keys SET changed = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(rows::stored(position))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) fn lifetime(details: &KeyDetails) -> Option<i64> {
+    details.token_lifetime.map(|lifetime| lifetime.secs().into())
+}
+
+/// The audiences as one text, the default first.
+pub(super) fn written(audiences: &[Audience]) -> String {
+    let words: Vec<&str> = audiences.iter().map(Audience::as_str).collect();
+    words.join(" ")
+}
+
+/// Locks key and project, so that what was expected of them holds to the commit: the project is not
+/// edited meanwhile, though others of its keys may be.
+async fn expect_unchanged(connection: &mut PgConnection, change: &KeyChange) -> Result<(), Error> {
+    let project: Option<i64> = sqlx::query_scalar(
+        "SELECT changed FROM projects WHERE id = (SELECT project FROM api_keys WHERE id = $1) FOR SHARE",
+    )
+    .bind(change.key.as_str())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let key: Option<i64> = sqlx::query_scalar("SELECT changed FROM api_keys WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(change.key.as_str())
+        .fetch_optional(connection)
+        .await?;
+    let expected = (rows::stored(change.expected_changed), rows::stored(change.expected_project));
+    match key.zip(project) {
+        None => Err(Error::Missing("key")),
+        Some(changed) if changed == expected => Ok(()),
+        Some(_) => Err(Error::Conflict),
+    }
+}
+
+async fn edit(
+    connection: &mut PgConnection,
+    key: &KeyId,
+    edit: &KeyEdit,
+    at: Timestamp,
+) -> Result<(), Error> {
+    match edit {
+        KeyEdit::Details(details) => {
+            live_tokens::limit_key(connection, key, details.live_tokens, at).await?;
+            set_details(connection, key, details).await
+        }
+        KeyEdit::Block => set_state(connection, key, KeyState::Blocked).await,
+        KeyEdit::Unblock => set_state(connection, key, KeyState::Active).await,
+        KeyEdit::Delete => {
+            set_state(connection, key, KeyState::Deleted).await?;
+            secrets::end_all(connection, key, at, at).await
+        }
+        KeyEdit::RevokeTokens => Ok(()),
+        KeyEdit::Regenerate { digest, old_end } => {
+            secrets::end_all(connection, key, *old_end, at).await?;
+            secrets::add(connection, key, &NewSecret { digest, expires_at: None, at }).await
+        }
+        KeyEdit::AddSecret { digest, expires_at } => {
+            secrets::drop_ended(connection, key, at).await?;
+            secrets::add(connection, key, &NewSecret { digest, expires_at: *expires_at, at }).await
+        }
+        KeyEdit::ExpireSecret { secret, at: end } => {
+            secrets::expire(connection, key, secret, *end).await?;
+            secrets::drop_ended(connection, key, at).await
+        }
+    }
+}
+
+async fn set_details(connection: &mut PgConnection, key: &KeyId, details: &KeyDetails) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE api_keys SET name = $2, permissions = $3, allowlist = $4, audiences = $5, \
+         token_lifetime = $6, require_scope = $7, auth_methods = $8, live_tokens = $9, expires_at = $10 \
+         WHERE id = $1",
+    )
+    .bind(key.as_str())
+    .bind(&details.name)
+    .bind(details.permissions.to_string())
+    .bind(details.allowlist.to_string())
+    .bind(written(&details.audiences))
+    .bind(lifetime(details))
+    .bind(details.require_scope)
+    .bind(details.auth_methods.to_string())
+    .bind(live_tokens::stored(details.live_tokens))
+    .bind(details.expires_at.map(Timestamp::millis))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn set_state(connection: &mut PgConnection, key: &KeyId, state: KeyState) -> Result<(), Error> {
+    sqlx::query("UPDATE api_keys SET state = $2 WHERE id = $1")
+        .bind(key.as_str())
+        .bind(state.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

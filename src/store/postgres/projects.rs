@@ -1,0 +1,271 @@
+//! Projects, their catalogues and audiences.
+
+use async_trait::async_trait;
+use sqlx::PgConnection;
+
+use crate::domain::edit::{ProjectChange, ProjectEdit};
+use crate::domain::{
+    Audience, Catalogue, CatalogueScope, Position, Project, ProjectId, Scope, SigningAlgorithm, Timestamp,
+};
+use crate::store::error::Error;
+use crate::store::rows::{self, CatalogueRow, ProjectRow};
+use crate::store::{NewProject, Projects};
+
+use super::publish::conclude;
+use super::{PostgresStore, live_tokens};
+
+#[async_trait]
+impl Projects for PostgresStore {
+    async fn create_project(&self, new: &NewProject) -> Result<Position, Error> {
+        let mut work = self.write().await?;
+        insert(&mut work, &new.project).await?;
+        let position = conclude(&mut work, &new.audit, &new.feed).await?;
+        set_changed(&mut work, &new.project.id, position).await?;
+        work.commit().await?;
+        Ok(position)
+    }
+
+    async fn project(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
+        let mut work = self.one_read().await?;
+        let found = project(&mut work, id).await?;
+        work.commit().await?;
+        Ok(found)
+    }
+
+    async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
+        let mut work = self.one_read().await?;
+        let rows: Vec<ProjectRow> = sqlx::query_as(
+            "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(after.map_or("", ProjectId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *work)
+        .await?;
+        work.commit().await?;
+        rows.into_iter().map(Project::try_from).collect()
+    }
+
+    async fn catalogue(&self, project: &ProjectId) -> Result<Catalogue, Error> {
+        let mut work = self.one_read().await?;
+        let found = catalogue(&mut work, project).await?;
+        work.commit().await?;
+        Ok(found)
+    }
+
+    async fn audiences(&self, project: &ProjectId) -> Result<Vec<Audience>, Error> {
+        let mut work = self.one_read().await?;
+        let found = audiences(&mut work, project).await?;
+        work.commit().await?;
+        Ok(found)
+    }
+
+    async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error> {
+        let project = &change.project.id;
+        let mut work = self.write().await?;
+        expect_unchanged(&mut work, project, change.project.changed).await?;
+        edit(&mut work, project, &change.edit, change.audit.at).await?;
+        let position = conclude(&mut work, &change.audit, &change.feed).await?;
+        set_changed(&mut work, project, position).await?;
+        work.commit().await?;
+        Ok(position)
+    }
+}
+
+pub(super) async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
+    let row: Option<ProjectRow> = sqlx::query_as(
+        "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
+    row.map(Project::try_from).transpose()
+}
+
+pub(super) async fn catalogue(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+) -> Result<Catalogue, Error> {
+    let scopes: Vec<CatalogueRow> = sqlx::query_as(
+        "SELECT s.scope, s.description, i.included \
+         FROM scopes AS s LEFT JOIN scope_includes AS i ON i.project = s.project AND i.scope = s.scope \
+         WHERE s.project = $1",
+    )
+    .bind(project.as_str())
+    .fetch_all(connection)
+    .await?;
+    rows::catalogue(project, scopes)
+}
+
+pub(super) async fn audiences(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+) -> Result<Vec<Audience>, Error> {
+    let audiences: Vec<String> =
+        sqlx::query_scalar("SELECT audience FROM audiences WHERE project = $1 ORDER BY audience")
+            .bind(project.as_str())
+            .fetch_all(connection)
+            .await?;
+    audiences.iter().map(|raw| rows::audience(raw)).collect()
+}
+
+/// Writes the row; its `changed` is set once the position is known.
+pub(super) async fn insert(connection: &mut PgConnection, project: &Project) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, created_at, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0)",
+    )
+    .bind(project.id.as_str())
+    .bind(project.kind.as_str())
+    .bind(&project.name)
+    .bind(project.algorithm.as_str())
+    .bind(live_tokens::stored(project.live_tokens))
+    .bind(project.created_at.millis())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn set_changed(
+    connection: &mut PgConnection,
+    id: &ProjectId,
+    position: Position,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE projects SET changed = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(rows::stored(position))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Locks the project, so that what was expected of it holds to the commit.
+async fn expect_unchanged(
+    connection: &mut PgConnection,
+    id: &ProjectId,
+    expected: Position,
+) -> Result<(), Error> {
+    let changed: Option<i64> =
+        sqlx::query_scalar("SELECT changed FROM projects WHERE id = $1 FOR NO KEY UPDATE")
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?;
+    match changed {
+        None => Err(Error::Missing("project")),
+        Some(changed) if changed == rows::stored(expected) => Ok(()),
+        Some(_) => Err(Error::Conflict),
+    }
+}
+
+async fn edit(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    edit: &ProjectEdit,
+    at: Timestamp,
+) -> Result<(), Error> {
+    match edit {
+        ProjectEdit::SetScope(scope, entry) => set_scope(connection, project, (scope, entry), at).await,
+        ProjectEdit::RemoveScope(scope) => remove_scope(connection, project, scope).await,
+        ProjectEdit::AddAudience(audience) => add_audience(connection, project, audience, at).await,
+        ProjectEdit::RemoveAudience(audience) => remove_audience(connection, project, audience).await,
+        ProjectEdit::SetAlgorithm(algorithm) => set_algorithm(connection, project, *algorithm).await,
+        ProjectEdit::SetLiveTokens(limit) => {
+            live_tokens::limit_project(connection, project, *limit, at).await
+        }
+    }
+}
+
+async fn set_scope(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    (scope, entry): (&Scope, &CatalogueScope),
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO scopes (project, scope, description, created_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (project, scope) DO UPDATE SET description = excluded.description",
+    )
+    .bind(project.as_str())
+    .bind(scope.as_str())
+    .bind(&entry.description)
+    .bind(at.millis())
+    .execute(&mut *connection)
+    .await?;
+    drop_includes(connection, project, scope).await?;
+    for included in entry.includes.iter() {
+        sqlx::query("INSERT INTO scope_includes (project, scope, included) VALUES ($1, $2, $3)")
+            .bind(project.as_str())
+            .bind(scope.as_str())
+            .bind(included.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn remove_scope(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    scope: &Scope,
+) -> Result<(), Error> {
+    drop_includes(connection, project, scope).await?;
+    let removed = sqlx::query("DELETE FROM scopes WHERE project = $1 AND scope = $2")
+        .bind(project.as_str())
+        .bind(scope.as_str())
+        .execute(connection)
+        .await?;
+    if removed.rows_affected() == 0 { Err(Error::Missing("scope")) } else { Ok(()) }
+}
+
+async fn drop_includes(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    scope: &Scope,
+) -> Result<(), Error> {
+    sqlx::query("DELETE FROM scope_includes WHERE project = $1 AND scope = $2")
+        .bind(project.as_str())
+        .bind(scope.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn add_audience(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    audience: &Audience,
+    at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("INSERT INTO audiences (audience, project, created_at) VALUES ($1, $2, $3)")
+        .bind(audience.as_str())
+        .bind(project.as_str())
+        .bind(at.millis())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn remove_audience(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    audience: &Audience,
+) -> Result<(), Error> {
+    let removed = sqlx::query("DELETE FROM audiences WHERE audience = $1 AND project = $2")
+        .bind(audience.as_str())
+        .bind(project.as_str())
+        .execute(connection)
+        .await?;
+    if removed.rows_affected() == 0 { Err(Error::Missing("audience")) } else { Ok(()) }
+}
+
+async fn set_algorithm(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    algorithm: SigningAlgorithm,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE projects SET algorithm = $2 WHERE id = $1")
+        .bind(project.as_str())
+        .bind(algorithm.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
