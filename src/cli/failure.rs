@@ -38,6 +38,9 @@ pub(super) enum Failure {
         /// What it says about it.
         why: String,
     },
+    /// Some lines of a file were not imported.
+    #[error("{0} lines were refused; correct them and run the command again")]
+    RefusedLines(u64),
     /// A token is not good.
     #[error("{0} ({code})", code = .0.reason())]
     Token(TokenRefusal),
@@ -103,6 +106,7 @@ impl Failure {
         match self {
             Self::Usage(_) => ("usage", 2),
             Self::Token(_) => ("token_refused", 1),
+            Self::RefusedLines(_) => ("lines_refused", 1),
             Self::Input { .. } => ("input", 1),
             Self::Settings(_) => ("settings", 3),
             Self::Installation(error) => code_of_installation(error),

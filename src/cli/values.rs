@@ -109,14 +109,19 @@ impl Expiry {
             Self::In(span) => now.after(span),
             Self::At(at) => at,
         };
-        let wrong = |why: &str| Err(Failure::Usage(format!("--expires: {at} is {why}")));
-        if at <= now {
-            wrong("not ahead; to end a key now, block or delete it; to end a secret, expire it")
-        } else if at > now.after(LATEST) {
-            wrong("more than a hundred years ahead; leave it out for what does not expire")
-        } else {
-            Ok(at)
-        }
+        ahead(at, now).map_err(|why| Failure::Usage(format!("--expires: {at} is {why}")))?;
+        Ok(at)
+    }
+}
+
+/// Whether something may end at this time; otherwise, what it is.
+pub(super) fn ahead(at: Timestamp, now: Timestamp) -> Result<(), &'static str> {
+    if at <= now {
+        Err("not ahead; to end a key now, block or delete it; to end a secret, expire it")
+    } else if at > now.after(LATEST) {
+        Err("more than a hundred years ahead; leave it out for what does not expire")
+    } else {
+        Ok(())
     }
 }
 

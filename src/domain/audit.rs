@@ -56,6 +56,8 @@ pub enum Act {
     SetLiveTokens,
     /// An API key was made.
     CreateKey,
+    /// A batch of API keys was brought in from elsewhere.
+    ImportKeys,
     /// An API key was edited.
     EditKey,
     /// An API key was blocked.
@@ -103,6 +105,7 @@ impl Act {
             Self::SetAlgorithm => "project.set_algorithm",
             Self::SetLiveTokens => "project.set_live_tokens",
             Self::CreateKey => "key.create",
+            Self::ImportKeys => "key.import",
             Self::EditKey => "key.edit",
             Self::BlockKey => "key.block",
             Self::UnblockKey => "key.unblock",

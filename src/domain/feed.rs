@@ -28,6 +28,11 @@ pub enum Changed {
         /// The key.
         key: KeyId,
     },
+    /// The set of a project's keys: some came. What is known of the others holds.
+    Keys {
+        /// The project.
+        project: ProjectId,
+    },
     /// A project's record, or that of each of its keys.
     Project {
         /// The project.
@@ -121,6 +126,7 @@ impl FeedEntry {
             Self::Revocation(Target::Token { .. }) => "token",
             Self::Revocation(Target::SigningKey { .. }) => "signing_key",
             Self::Changed(Changed::Key { .. }) => "key_changed",
+            Self::Changed(Changed::Keys { .. }) => "keys_changed",
             Self::Changed(Changed::Project { .. }) => "project_changed",
             Self::Changed(Changed::SigningKeys) => "signing_keys_changed",
         }
@@ -136,7 +142,9 @@ impl FeedEntry {
                 | Target::Subject { project, .. }
                 | Target::Token { project, .. },
             )
-            | Self::Changed(Changed::Key { project, .. } | Changed::Project { project }) => Some(project),
+            | Self::Changed(
+                Changed::Key { project, .. } | Changed::Keys { project } | Changed::Project { project },
+            ) => Some(project),
             Self::Revocation(Target::All | Target::SigningKey { .. })
             | Self::Changed(Changed::SigningKeys) => None,
         }
@@ -190,9 +198,10 @@ mod tests {
                 r#"{"revoke":"key","project":"prj_x","key":"pk_live_x"}"#,
             ),
             (
-                FeedEntry::Changed(Changed::Key { project, key }),
+                FeedEntry::Changed(Changed::Key { project: project.clone(), key }),
                 r#"{"changed":"key","project":"prj_x","key":"pk_live_x"}"#,
             ),
+            (FeedEntry::Changed(Changed::Keys { project }), r#"{"changed":"keys","project":"prj_x"}"#),
             (FeedEntry::Changed(Changed::SigningKeys), r#"{"changed":"signing_keys"}"#),
         ];
         for (entry, json) in entries {

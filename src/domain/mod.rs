@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod edit;
 pub mod feed;
 pub mod grant;
+pub mod import;
 pub mod includes;
 pub mod project;
 pub mod quota;
@@ -33,5 +34,5 @@ pub use portcullis_guard::{
 pub use project::{Project, ProjectKind};
 pub use quota::{LimitOf, LiveTokenLimits, QuotaFull};
 pub use reason::Reason;
-pub use secret::{LastUse, Pepper, Secret, SecretDigest, StoredSecret};
+pub use secret::{LastUse, Pepper, Secret, SecretDigest, SecretSha256, StoredSecret};
 pub use secret_id::SecretId;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use portcullis_guard::{KeyId, Timestamp};
@@ -67,6 +68,13 @@ impl Secret {
         &self.0
     }
 
+    /// Its SHA-256, which is all that its digest needs of it.
+    #[must_use]
+    pub fn sha256(&self) -> SecretSha256 {
+        let hash = digest::digest(&digest::SHA256, self.0.as_bytes());
+        SecretSha256(Zeroizing::new(hash.as_ref().try_into().expect("SHA-256 gives 32 bytes")))
+    }
+
     /// The key that this secret names, if it has our form and its checksum holds.
     #[must_use]
     pub fn names_key(&self) -> Option<KeyId> {
@@ -88,6 +96,38 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
+    }
+}
+
+/// The SHA-256 of a secret: by this alone a secret can be brought in from elsewhere. It is as worthy
+/// of protection as a password's hash, and kept nowhere.
+pub struct SecretSha256(Zeroizing<[u8; 32]>);
+
+/// A text that is no [`SecretSha256`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a SHA-256 is 64 hexadecimal digits")]
+pub struct InvalidSha256;
+
+impl FromStr for SecretSha256 {
+    type Err = InvalidSha256;
+
+    fn from_str(raw: &str) -> Result<Self, InvalidSha256> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        if raw.len() != 64 || !raw.is_ascii() {
+            return Err(InvalidSha256);
+        }
+        for (byte, digits) in bytes.iter_mut().zip(raw.as_bytes().chunks(2)) {
+            let digit = |at: usize| char::from(digits[at]).to_digit(16);
+            let (high, low) = digit(0).zip(digit(1)).ok_or(InvalidSha256)?;
+            *byte = u8::try_from(high << 4 | low).expect("two hexadecimal digits are a byte");
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Debug for SecretSha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretSha256(..)")
     }
 }
 
@@ -118,8 +158,13 @@ impl Pepper {
     /// also be imported by their SHA-256 alone.
     #[must_use]
     pub fn digest(&self, secret: &Secret) -> SecretDigest {
-        let inner = digest::digest(&digest::SHA256, secret.0.as_bytes());
-        let tag = hmac::sign(&self.0, inner.as_ref());
+        self.digest_of(&secret.sha256())
+    }
+
+    /// The digest of a secret of which the SHA-256 is known.
+    #[must_use]
+    pub fn digest_of(&self, secret: &SecretSha256) -> SecretDigest {
+        let tag = hmac::sign(&self.0, secret.0.as_slice());
         SecretDigest(tag.as_ref().try_into().expect("HMAC-SHA-256 gives 32 bytes"))
     }
 }
@@ -257,6 +302,20 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_and_its_sha256_have_the_same_digest() {
+        let pepper = Pepper::new(&[7; 32]);
+        let secret = Secret::presented(Zeroizing::new("correct horse battery staple".to_owned()));
+        let hex = "c4bbcb1fbec99d65bf59d85c8cb62ee2db963f0fe106f483d9afa73bd4e39a8a";
+        for hex in [hex.to_owned(), hex.to_uppercase()] {
+            let given: SecretSha256 = hex.parse().unwrap();
+            assert!(pepper.digest_of(&given).is_same(&pepper.digest(&secret)));
+        }
+        for wrong in ["", &hex[1..], &format!("{hex}0"), &hex.replace('c', "g"), &"é".repeat(32)] {
+            assert_eq!(wrong.parse::<SecretSha256>().unwrap_err(), InvalidSha256, "{wrong}");
+        }
+    }
+
+    #[test]
     fn an_expired_secret_is_none() {
         let pepper = Pepper::new(&[7; 32]);
         let (_, secret) = Secret::generate(ProjectKind::Live, &random());
@@ -277,8 +336,8 @@ mod tests {
         let (_, secret) = Secret::generate(ProjectKind::Live, &random());
         let digest = Pepper::new(&[7; 32]).digest(&secret);
         assert_eq!(
-            format!("{secret:?} {digest:?} {:?}", Pepper::new(&[7; 32])),
-            "Secret(..) SecretDigest(..) Pepper(..)"
+            format!("{secret:?} {:?} {digest:?} {:?}", secret.sha256(), Pepper::new(&[7; 32])),
+            "Secret(..) SecretSha256(..) SecretDigest(..) Pepper(..)"
         );
     }
 }

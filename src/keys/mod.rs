@@ -4,6 +4,7 @@
 
 pub mod acts;
 mod authenticate;
+pub mod import_acts;
 mod project_acts;
 mod records;
 pub mod secret_acts;

@@ -142,7 +142,7 @@ impl Records {
         let seen = self.newest();
         let newest = match (&read.record, name) {
             (Some(record), _) => seen.of(&record.key.id, &record.project.id),
-            (None, Name::Id(id)) => seen.of_key(id),
+            (None, Name::Id(id)) => seen.of_nobody(id),
             (None, Name::Digest(_)) => seen.of_any_key(),
         };
         read.history == seen.history
@@ -247,6 +247,7 @@ struct Newest {
     keys: moka::sync::Cache<KeyId, Position>,
     projects: moka::sync::Cache<ProjectId, Position>,
     any_key: AtomicU64,
+    arrivals: AtomicU64,
     all: AtomicU64,
     history: u64,
 }
@@ -257,6 +258,7 @@ impl Newest {
             keys: remembered(),
             projects: remembered(),
             any_key: AtomicU64::new(0),
+            arrivals: AtomicU64::new(0),
             all: AtomicU64::new(0),
             history,
         }
@@ -267,6 +269,11 @@ impl Newest {
         match &entry.entry {
             FeedEntry::Revocation(Target::Key { key, .. }) | FeedEntry::Changed(Changed::Key { key, .. }) => {
                 raise(&self.keys, key.clone(), at);
+                self.any_key.fetch_max(at.value(), Ordering::AcqRel);
+            }
+            // Which keys came it does not say: whoever was not there may be now.
+            FeedEntry::Changed(Changed::Keys { .. }) => {
+                self.arrivals.fetch_max(at.value(), Ordering::AcqRel);
                 self.any_key.fetch_max(at.value(), Ordering::AcqRel);
             }
             FeedEntry::Revocation(Target::Project { project })
@@ -291,6 +298,11 @@ impl Newest {
 
     fn of_key(&self, key: &KeyId) -> Position {
         self.keys.get(key).unwrap_or_default().max(self.of_all())
+    }
+
+    /// For a key that was not there.
+    fn of_nobody(&self, key: &KeyId) -> Position {
+        self.of_key(key).max(Position::new(self.arrivals.load(Ordering::Acquire)))
     }
 
     fn of(&self, key: &KeyId, project: &ProjectId) -> Position {

@@ -6,6 +6,7 @@
 //! `tests/it/store` runs on all of them.
 
 mod error;
+mod import;
 mod issued;
 mod postgres;
 mod rows;
@@ -27,6 +28,7 @@ use crate::domain::{
 };
 
 pub use error::{Error, Unavailable};
+pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
@@ -38,6 +40,7 @@ pub trait Store:
     + Records
     + Projects
     + Keys
+    + KeyImport
     + FeedLog
     + IssuedTokens
     + SigningKeys
@@ -53,6 +56,7 @@ impl<S> Store for S where
         + Records
         + Projects
         + Keys
+        + KeyImport
         + FeedLog
         + IssuedTokens
         + SigningKeys

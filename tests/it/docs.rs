@@ -49,6 +49,28 @@ fn the_lines_about_backups_work_as_pasted() {
     assert_eq!(state, "active", "confirmed");
 }
 
+#[test]
+fn the_lines_about_importing_keys_work_as_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::start(folder.path());
+    let project = serving.shell(&["project", "create", "shop"])["project"].as_str().unwrap().to_owned();
+    for scope in ["orders:read", "orders:write"] {
+        serving.shell(&["scope", "set", scope, "--project", &project]);
+    }
+    let program = std::path::Path::new(PROGRAM).parent().unwrap().display();
+    let lines = pasted(include_str!("../../docs/import.md"));
+    let lines = format!("PATH=\"{program}:$PATH\" PROJECT={project}\n{lines}");
+
+    let mut shell = Command::new("bash");
+    let done = shell.args(["-euo", "pipefail", "-c", &lines]).current_dir(folder.path()).output().unwrap();
+
+    let (said, errors) = (text(&done.stdout), text(&done.stderr));
+    assert!(done.status.success() && errors.is_empty(), "{said}\n{errors}");
+    assert_eq!(said.lines().filter(|line| line.contains("1 imported")).count(), 3, "{said}");
+    assert_eq!(serving.shell(&["key", "show", "till-7"])["permissions"][0], "orders:read");
+    assert_eq!(serving.shell(&["key", "show", "shop-app"])["name"], "Shop");
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -98,7 +98,7 @@ pub(super) fn warn(session: &Session, project: &ProjectId, details: &KeyDetails,
 }
 
 /// Whether a scope stands in the catalogue, or a wildcard connects it with one that does.
-fn is_known(scope: &Scope, catalogue: &Catalogue) -> bool {
+pub(super) fn is_known(scope: &Scope, catalogue: &Catalogue) -> bool {
     let mut known =
         catalogue.iter().flat_map(|(scope, entry)| [scope].into_iter().chain(entry.includes.iter()));
     scope.is_reserved() || known.any(|known| known.covers(scope) || scope.covers(known))

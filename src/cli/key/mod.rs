@@ -3,6 +3,7 @@
 mod act;
 mod create;
 mod edit;
+mod import;
 mod secret;
 mod view;
 
@@ -20,6 +21,8 @@ use view::{Details, KeyRow};
 pub(super) enum Command {
     /// Make a key; its secret is shown this once.
     Create(create::Args),
+    /// Bring in keys with ids and secrets of their own; run again, it goes on where it stopped.
+    Import(import::Args),
     /// List a project's keys, deleted ones too.
     List {
         /// The project.
@@ -59,6 +62,7 @@ impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Create(args) => create::run(session, args).await,
+            Self::Import(args) => import::run(session, args).await,
             Self::List { project, after, limit } => list(session, &project, after.as_ref(), limit).await,
             Self::Show { key } => show(session, &key).await,
             Self::Edit(args) => edit::run(session, args).await,

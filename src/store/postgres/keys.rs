@@ -108,12 +108,12 @@ pub(super) async fn set_changed(
     Ok(())
 }
 
-fn lifetime(details: &KeyDetails) -> Option<i64> {
+pub(super) fn lifetime(details: &KeyDetails) -> Option<i64> {
     details.token_lifetime.map(|lifetime| lifetime.secs().into())
 }
 
 /// The audiences as one text, the default first.
-fn written(audiences: &[Audience]) -> String {
+pub(super) fn written(audiences: &[Audience]) -> String {
     let words: Vec<&str> = audiences.iter().map(Audience::as_str).collect();
     words.join(" ")
 }

@@ -10,6 +10,7 @@
 mod audit;
 mod connect;
 mod feed;
+mod import;
 mod installation;
 mod issued;
 mod keys;

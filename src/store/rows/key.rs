@@ -6,6 +6,7 @@ use crate::domain::{
     Allowlist, ApiKey, KeyDetails, KeyState, LastUse, Lifetime, SecretDigest, StoredSecret, Timestamp,
 };
 use crate::store::error::Error;
+use crate::store::import::{Known, KnownKey};
 
 use super::{Place, limit};
 
@@ -92,5 +93,21 @@ impl TryFrom<SecretRow> for StoredSecret {
             expires_at: row.expires_at.map(Timestamp::from_millis),
             last_used: at.map(|at| LastUse { at, from }),
         })
+    }
+}
+
+/// What is known of a key that is to be imported.
+#[derive(FromRow)]
+pub(in crate::store) struct KnownRow {
+    created_at: Option<i64>,
+    is_same: bool,
+    secret_in_use: bool,
+}
+
+impl From<KnownRow> for Known {
+    fn from(row: KnownRow) -> Self {
+        let created_at = row.created_at.map(Timestamp::from_millis);
+        let key = created_at.map(|created_at| KnownKey { is_same: row.is_same, created_at });
+        Self { key, secret_in_use: row.secret_in_use }
     }
 }

@@ -111,7 +111,7 @@ pub(super) async fn set_changed(
 }
 
 /// The audiences as one text, the default first.
-fn written(audiences: &[Audience]) -> String {
+pub(super) fn written(audiences: &[Audience]) -> String {
     let words: Vec<&str> = audiences.iter().map(Audience::as_str).collect();
     words.join(" ")
 }

@@ -9,6 +9,7 @@ mod audit;
 mod connect;
 mod feed;
 mod file;
+mod import;
 mod installation;
 mod issued;
 mod keys;

@@ -41,6 +41,7 @@ async fn whole_life(program: Program, master: Option<String>) {
     caller.knocks().await;
     let added = program.shown(&["key", "secret", "add", &id]);
     program.json(&["key", "secret", "expire", &id, &text(&added, "secret_id")]);
+    import(&program, &project);
     look_around(&program, &id);
     let rotated = program.json(&["signing-key", "rotate", "--algorithm", "RS256"]);
     program.json(&["signing-key", "rotate", "--algorithm", "EdDSA"]);
@@ -105,6 +106,46 @@ fn be_a_client(program: &Program, caller: &Caller<'_>) {
     assert_eq!(client.run(&["token", "request", "--server", "http://127.0.0.1:1"]).0, 4);
     client.set("PORTCULLIS_KEY_SECRET", &caller.secret[..caller.secret.len() - 1]);
     assert_eq!(client.run(&request).0, 1);
+}
+
+/// Keys from elsewhere, good and bad, with secrets in every column.
+fn import(program: &Program, project: &str) {
+    let secret =
+        |name: &str, n: usize| program.is_secret(name, &format!("{n}imported9secret{n}of7others{n}"));
+    let (good, other, bad) = (secret("imported", 1), secret("imported by its hash", 2), secret("refused", 3));
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, other.as_bytes());
+    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let good = format!(
+        "{{\"id\":\"in-1\",\"secret\":\"{good}\"}}\n{{\"id\":\"in-2\",\"secret_sha256\":\"{hash}\"}}\n"
+    );
+    let mut lines = good.clone();
+    for field in [
+        "id",
+        "secret_sha256",
+        "permissions",
+        "allowlist",
+        "audiences",
+        "expires_at",
+        "live_tokens",
+        "else",
+        &bad,
+    ] {
+        lines += &format!("{{\"id\":\"in-3\",\"secret\":\"{bad}\",\"{field}\":\" \\u0007{bad}:\"}}\n{bad}\n");
+    }
+    let csv = format!("id,secret\n{bad},short\n\"{bad}\nin-4,{bad},{bad}\n");
+    for (file, text, status) in [
+        ("good.jsonl", good, 0),
+        ("bad.jsonl", lines, 1),
+        ("bad.csv", csv, 1),
+        ("none.csv", format!("{bad},{bad}\nin-5,{bad}\n"), 1),
+    ] {
+        fs::write(program.path(file), text).unwrap();
+        let import =
+            ["key", "import", file, "--project", project, "--batch", "1", "--refused", "refused.jsonl"];
+        assert_eq!(program.run(&import).0, status, "{file}");
+        assert_eq!(program.run(&[&import[..], &["--json"]].concat()).0, status, "{file}");
+        fs::remove_file(program.path(file)).unwrap();
+    }
 }
 
 fn rotated_kid(program: &Program) -> String {

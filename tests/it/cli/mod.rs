@@ -8,6 +8,8 @@ mod database;
 mod doctor;
 mod failures;
 mod home;
+mod import;
+mod import_refused;
 mod init;
 mod keys;
 mod killed;

@@ -9,10 +9,10 @@ use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
 use portcullis::store::{
-    AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedRange, IssuedToken, IssuedTokens, Keys, Lookup, NewKey, NewProject, Projects, Recording, Records,
-    Resealing, Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys, SigningKeysChange,
-    Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
+    Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
+    IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey, NewProject, Projects,
+    Recording, Records, Resealing, Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys,
+    SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
 
 use super::Latch;
@@ -227,6 +227,17 @@ impl Keys for Through {
             return Err(Unavailable::Slow.into());
         }
         self.store.note_uses(uses).await
+    }
+}
+
+#[async_trait]
+impl KeyImport for Through {
+    async fn import_keys(&self, batch: &KeyBatch) -> Result<Vec<Arrival>, Error> {
+        self.store.import_keys(batch).await
+    }
+
+    async fn foresee_import(&self, batch: &KeyBatch) -> Result<Vec<Arrival>, Error> {
+        self.store.foresee_import(batch).await
     }
 }
 
