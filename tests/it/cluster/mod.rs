@@ -1,0 +1,5 @@
+mod cables;
+mod databases;
+mod house;
+mod node;
+mod shell;
