@@ -1,4 +1,5 @@
 mod cables;
+mod clocks;
 mod databases;
 mod house;
 mod node;
