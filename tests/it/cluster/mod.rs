@@ -3,4 +3,5 @@ mod clocks;
 mod databases;
 mod house;
 mod node;
+mod pooler;
 mod shell;
