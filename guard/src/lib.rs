@@ -35,6 +35,6 @@ pub use jwks::KeySet;
 pub use network::{Allowlist, InvalidNetwork, parse_network};
 pub use revocation::{Freshness, Revocation, RevocationList, Target};
 pub use scope::{InvalidScope, Scope, ScopeSet};
-pub use time::Timestamp;
+pub use time::{CLOCK_TOLERANCE, Timestamp, clock_error};
 pub use verified::VerifiedTokens;
 pub use verify::{Gate, Place, Required, Unverified, Verifier, Whose};

@@ -70,6 +70,18 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Two clocks that are further apart do not agree: whoever judges by the wrong one does not know when
+/// a token ends.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+
+/// How far a clock is off another one that was asked for the time: `told` by the other, at some moment
+/// between `asked` and `answered` by the one. It is the least that it can be, for an answer that was
+/// long on its way makes no clock wrong.
+#[must_use]
+pub fn clock_error(told: Timestamp, asked: Timestamp, answered: Timestamp) -> Duration {
+    asked.since(told).max(told.since(answered))
+}
+
 fn millis_of(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
@@ -123,6 +135,27 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(Timestamp::from_secs(secs).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_clock_is_off_by_what_the_way_of_the_answer_does_not_explain() {
+        let at = Timestamp::from_millis;
+        for (told, asked, answered, off) in [
+            (1_000, 1_000, 1_000, 0),
+            (1_500, 1_000, 2_000, 0),
+            (1_000, 1_000, 4_000, 0),
+            (4_000, 1_000, 4_000, 0),
+            (999, 1_000, 4_000, 1),
+            (4_001, 1_000, 4_000, 1),
+            (0, 600_000, 600_010, 600_000),
+            (1_200_000, 600_000, 600_010, 599_990),
+            // It was set back while the answer was on its way.
+            (5_000, 5_000, 1_000, 4_000),
+            (i64::MIN, i64::MAX, i64::MAX, i64::MAX.unsigned_abs()),
+        ] {
+            let expected = Duration::from_millis(off);
+            assert_eq!(clock_error(at(told), at(asked), at(answered)), expected, "{told} {asked} {answered}");
         }
     }
 

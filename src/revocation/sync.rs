@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_guard::revocation::KEPT_AT_LEAST;
+use portcullis_guard::{CLOCK_TOLERANCE, clock_error};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -50,6 +51,14 @@ impl LongKnown {
         }
         self.until
     }
+}
+
+/// What a poll proves beside what it found.
+#[derive(Clone, Copy, Debug)]
+struct Proof {
+    began: Moment,
+    /// How far the two clocks are apart.
+    clock_error: Duration,
 }
 
 /// Something else that must learn of each entry of the feed.
@@ -111,8 +120,9 @@ impl Sync {
     /// Whatever kept the copy from being brought up to date.
     pub async fn step(&self) -> Result<(), Error> {
         let done = self.turn().await;
-        if let Err(Error::Unavailable(Unavailable::Replaced)) = &done {
-            // Not a database that is away for a moment: this history is no more.
+        if let Err(Error::Unavailable(Unavailable::Replaced | Unavailable::Clock(_))) = &done {
+            // Not a database that is away for a moment: this history is no more, or nobody here knows
+            // when a token ends.
             self.copy.distrust();
         }
         done
@@ -121,12 +131,12 @@ impl Sync {
     async fn turn(&self) -> Result<(), Error> {
         let mut polled = self.polled.lock().await;
         let due = polled.is_none_or(|last| last.age(self.clock.as_ref()) >= self.copy.limits.poll);
-        let began = Moment::now(self.clock.as_ref());
         let before = polled.take();
         if due {
-            self.poll(began).await?;
+            let (found, proof) = self.poll(self.since()).await?;
+            self.take_up(found, Some(proof)).await?;
             self.clear_away().await;
-            *polled = Some(began);
+            *polled = Some(proof.began);
         } else {
             // A look proves nothing of the database: the copy knows more for it, and is no younger.
             if within(self.store.has_changed()).await? {
@@ -148,22 +158,25 @@ impl Sync {
         self.copy.state().0.map_or(Position::START, |(position, _)| position)
     }
 
-    async fn poll(&self, began: Moment) -> Result<(), Error> {
-        let found = within(self.store.poll(self.since(), &self.sign_of_life())).await?;
-        self.take_up(found, Some(began)).await
+    async fn poll(&self, since: Position) -> Result<(FeedRead, Proof), Error> {
+        let began = Moment::now(self.clock.as_ref());
+        let found = within(self.store.poll(since, &self.sign_of_life())).await?;
+        let error = |told| clock_error(told, began.wall(), self.clock.now());
+        let clock_error = found.clock.map_or(Duration::ZERO, error);
+        Ok((found, Proof { began, clock_error }))
     }
 
     /// Applies what was found; reads from the beginning, if it is another history. The copy stays
     /// what it was until the whole is read.
-    async fn take_up(&self, mut found: FeedRead, mut began: Option<Moment>) -> Result<(), Error> {
+    async fn take_up(&self, mut found: FeedRead, mut proof: Option<Proof>) -> Result<(), Error> {
         let (applied, _) = self.copy.state();
         let restart =
             applied.is_some_and(|(position, tag)| found.position < position || found.boundary != Some(tag));
         if restart {
             tracing::warn!("the feed has another history than before: reading it from the beginning");
             self.copy.distrust();
-            began = Some(Moment::now(self.clock.as_ref()));
-            found = within(self.store.poll(Position::START, &self.sign_of_life())).await?;
+            let (whole, proven) = self.poll(Position::START).await?;
+            (found, proof) = (whole, Some(proven));
             self.followers.iter().for_each(|follower| follower.restart());
         }
         for entry in &found.entries {
@@ -172,8 +185,11 @@ impl Sync {
         if restart || found.entries.iter().any(|entry| concerns_signing_keys(&entry.entry)) {
             self.reload_signing_keys().await?;
         }
+        // What is revoked is known, whatever the clocks say; but by a wrong one nobody is admitted.
+        let off = proof.map(|proof| proof.clock_error).filter(|off| *off > CLOCK_TOLERANCE);
+        let began = proof.map(|proof| proof.began).filter(|_| off.is_none());
         self.copy.apply(&found, began, restart);
-        Ok(())
+        off.map_or(Ok(()), |off| Err(Unavailable::Clock(off).into()))
     }
 
     async fn reload_signing_keys(&self) -> Result<(), Error> {

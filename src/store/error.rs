@@ -62,6 +62,9 @@ pub enum Unavailable {
     /// Its pages are not what was written.
     #[error("its file is damaged; restore a backup")]
     Damaged,
+    /// Lifetimes cannot be judged: its clock and that of this machine do not agree.
+    #[error("its clock and this machine's are {0:?} apart; set both clocks right, best by NTP")]
+    Clock(std::time::Duration),
     /// It did not answer in time.
     #[error("it did not answer in time")]
     Slow,

@@ -300,6 +300,8 @@ pub struct FeedRead {
     pub boundary: Option<Tag>,
     /// The entries beyond `since`, in order; every one of them that is not forgotten.
     pub entries: Vec<Published>,
+    /// The time by the database's clock, told to a poll; none where it is the clock of this machine.
+    pub clock: Option<Timestamp>,
 }
 
 /// A sign of life of a node.

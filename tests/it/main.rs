@@ -4,6 +4,7 @@
 mod architecture;
 mod canary;
 mod cli;
+mod cluster;
 mod docs;
 mod domain;
 mod foreign;

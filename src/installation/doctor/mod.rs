@@ -5,8 +5,7 @@ mod disk;
 mod tls;
 mod within;
 
-use std::time::Duration;
-
+use portcullis_guard::CLOCK_TOLERANCE;
 use serde::Serialize;
 
 use super::database::Place;
@@ -54,9 +53,6 @@ impl Finding {
         Self { check, state: State::Wrong, found: found.into(), fix: Some(fix.into()) }
     }
 }
-
-/// A clock this much behind what was recorded is as wrong as one that is a day off.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// Looks at everything that can be looked at; what cannot be reached is not in the answer, but why
 /// it cannot is.

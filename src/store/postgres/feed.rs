@@ -17,10 +17,11 @@ use super::publish::conclude;
 /// How long a node that gives no sign of life is remembered.
 const NODE_KEPT: Duration = Duration::from_hours(7 * 24);
 
-/// The counter; position and mark of the newest entry; the mark of the entry at `$1`.
+/// The counter; position and mark of the newest entry; the mark of the entry at `$1`; the time.
 macro_rules! stand {
     () => {
-        "SELECT c.position, n.position, n.tag, (SELECT tag FROM feed WHERE position = $1) \
+        "SELECT c.position, n.position, n.tag, (SELECT tag FROM feed WHERE position = $1), \
+           (extract(epoch FROM clock_timestamp()) * 1000)::bigint \
          FROM feed_counter AS c \
          LEFT JOIN LATERAL (SELECT position, tag FROM feed ORDER BY position DESC LIMIT 1) AS n ON true \
          WHERE c.id = 1"
@@ -44,7 +45,7 @@ pub(super) struct Stand {
     boundary: Option<Tag>,
 }
 
-type StandRow = (i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
+type StandRow = (i64, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, i64);
 
 #[async_trait]
 impl FeedLog for PostgresStore {
@@ -56,7 +57,7 @@ impl FeedLog for PostgresStore {
         let mut work = self.one_read().await?;
         let row = sqlx::query_as(stand!()).bind(0_i64).fetch_all(&mut *work).await?;
         work.commit().await?;
-        let stand = stand(row.into_iter().next(), Position::START)?;
+        let (stand, _) = stand(row.into_iter().next(), Position::START)?;
         let has_changed = before.as_ref() != Some(&stand);
         *seen = Some(stand);
         Ok(has_changed)
@@ -69,7 +70,8 @@ impl FeedLog for PostgresStore {
     async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
         let mut work = self.read().await?;
         let row = sqlx::query_as(stand!()).bind(rows::stored(since)).fetch_optional(&mut *work).await?;
-        let read = stand(row, since)?.read(entries(&mut work, since).await?);
+        let (stand, _) = stand(row, since)?;
+        let read = stand.read(entries(&mut work, since).await?, None);
         work.commit().await?;
         Ok(read)
     }
@@ -87,7 +89,8 @@ impl FeedLog for PostgresStore {
             .bind(millis(heartbeat.age))
             .fetch_optional(&mut *work)
             .await?;
-        let read = stand(row, since)?.read(entries(&mut work, since).await?);
+        let (stand, clock) = stand(row, since)?;
+        let read = stand.read(entries(&mut work, since).await?, Some(clock));
         work.commit().await?;
         Ok(read)
     }
@@ -148,20 +151,21 @@ fn millis(age: Duration) -> i64 {
     i64::try_from(age.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn stand(row: Option<StandRow>, since: Position) -> Result<Stand, Error> {
-    let (counter, newest, tag, boundary) = row.ok_or(Error::Missing("installation"))?;
+/// Where the feed stands, and the time.
+fn stand(row: Option<StandRow>, since: Position) -> Result<(Stand, Timestamp), Error> {
+    let (counter, newest, tag, boundary, clock) = row.ok_or(Error::Missing("installation"))?;
     let counter = rows::counter(counter)?;
     let lost = || Error::Corrupt { table: "feed", column: "position", row: "the newest".to_owned() };
     let (newest, tag) = newest.zip(tag).ok_or_else(lost)?;
     let newest = rows::tag(newest, &tag)?;
     let boundary = boundary.map(|tag| rows::tag(rows::stored(since), &tag)).transpose()?;
-    Ok(Stand { counter, newest, boundary })
+    Ok((Stand { counter, newest, boundary }, Timestamp::from_millis(clock)))
 }
 
 impl Stand {
-    fn read(self, entries: Vec<Published>) -> FeedRead {
+    fn read(self, entries: Vec<Published>, clock: Option<Timestamp>) -> FeedRead {
         let Self { counter, newest, boundary } = self;
-        FeedRead { position: counter, newest, boundary, entries }
+        FeedRead { position: counter, newest, boundary, entries, clock }
     }
 }
 

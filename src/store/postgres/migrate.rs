@@ -27,7 +27,7 @@ pub(super) const TURN_TO_MIGRATE: &str = "SELECT pg_advisory_xact_lock(188635250
 pub(super) async fn run(store: &PostgresStore) -> Result<(), Error> {
     if status(store).await?.iter().any(|step| !step.applied) {
         // Not one of ours: the migrator must know that it is in a transaction.
-        let mut transaction = store.pool.begin().await?;
+        let mut transaction = store.pool.begin_with(store.beginnings.write).await?;
         sqlx::raw_sql(TURN_TO_MIGRATE).execute(&mut *transaction).await?;
         MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(refused)?;
         transaction.commit().await?;

@@ -39,12 +39,13 @@ use work::Work;
 pub use connect::PostgresOptions;
 pub(super) use refusal::refusal;
 
-/// A statement that begins a transaction, with the limits that hold in it.
+/// A statement that begins a transaction, with the limits that hold in it. What sqlx has parsed has a
+/// name, even where nothing is kept, and on such a connection another client may have left the same.
 macro_rules! limited {
     ($begin:literal) => {
         concat!(
             $begin,
-            "; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s'; \
+            "; DEALLOCATE ALL; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s'; \
              SET LOCAL idle_in_transaction_session_timeout = '15s'; SET LOCAL synchronous_commit = 'on'"
         )
     };

@@ -47,6 +47,7 @@ impl FeedLog for SqliteStore {
             newest: newest(&mut transaction).await?,
             boundary: tag_at(&mut transaction, since).await?,
             entries: entries(&mut transaction, since).await?,
+            clock: None,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The gate on one node: promise P2, and what must not shake it.
 
+mod clocks;
 mod ended;
 mod freshness;
 mod held;

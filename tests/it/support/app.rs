@@ -15,7 +15,7 @@ use portcullis::time::Clock;
 use portcullis::web::{Parts, Server};
 use tempfile::TempDir;
 
-use super::{Engine, PostgresDatabase, Seeded, Tenant, TestClock, Watch};
+use super::{Engine, Hand, PostgresDatabase, Seeded, Tenant, TestClock, Watch};
 
 pub(crate) const ISSUER: &str = "https://tokens.example.com";
 
@@ -109,9 +109,12 @@ impl Build {
         let settings = Settings::load(&Flags::default(), &Environment::from_iter(environment)).unwrap();
         let open = |seed| open(&settings, clock.clone(), seed);
         let (installation, shell) = (open(seed).await, open(seed + 1).await.acts(Actor::Local(0)));
+        let store = installation.store.clone();
+        // A database on a server has a clock of its own, which the test cannot move.
+        let store = if on_server.is_some() { Hand::telling(clock.clone()).wrap()(store) } else { store };
         let store = match self.store {
-            Some(wrap) => wrap(installation.store.clone()),
-            None => installation.store.clone(),
+            Some(wrap) => wrap(store),
+            None => store,
         };
         let issued: Arc<dyn IssuedTokens> = match self.issued {
             Some(wrap) => wrap(store.clone()),

@@ -5,7 +5,7 @@
 //! (`cluster.sh`) ends the server once nobody holds one.
 
 use std::fs::{self, File, OpenOptions};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -74,7 +74,17 @@ impl PostgresDatabase {
 
     /// How it is called in settings, by a network address and with a password.
     pub(crate) fn tcp_url(&self) -> String {
-        format!("postgres://portcullis:no%2Bsecret%2Fat%20all@127.0.0.1:{}/{}", self.cluster.port, self.name)
+        self.url_by(self.address())
+    }
+
+    /// The same, by a way that leads there.
+    pub(crate) fn url_by(&self, way: SocketAddr) -> String {
+        format!("postgres://portcullis:{PASSWORD_IN_A_URL}@{way}/{}", self.name)
+    }
+
+    /// Where its server is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.cluster.port))
     }
 
     /// A way to it past the store.
@@ -103,7 +113,8 @@ impl Drop for PostgresDatabase {
 }
 
 /// Of the only user; it is written otherwise in a URL.
-const PASSWORD: &str = "no+secret/at all";
+pub(crate) const PASSWORD: &str = "no+secret/at all";
+pub(super) const PASSWORD_IN_A_URL: &str = "no%2Bsecret%2Fat%20all";
 
 impl Cluster {
     /// The one of this run.
@@ -239,12 +250,12 @@ fn crc32() -> u32 {
     crc32fast::hash(env!("CARGO_TARGET_TMPDIR").as_bytes())
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// A program of PostgreSQL: the one in the path, or the newest that Debian has put aside.
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     if Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success()) {
         return PathBuf::from(name);
     }
@@ -257,7 +268,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// User and group id of somebody who is not root.
-fn unprivileged() -> (u32, u32) {
+pub(super) fn unprivileged() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap();
     let find = |name: &&str| {
         users.lines().find_map(|line| {
@@ -268,7 +279,7 @@ fn unprivileged() -> (u32, u32) {
     UNPRIVILEGED.iter().find_map(find).unwrap_or((65_534, 65_534))
 }
 
-fn as_user(user: Option<(u32, u32)>, program: &Path) -> Command {
+pub(super) fn as_user(user: Option<(u32, u32)>, program: &Path) -> Command {
     let Some((uid, gid)) = user else { return Command::new(program) };
     let mut command = Command::new("setpriv");
     command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--clear-groups").arg(program);

@@ -14,8 +14,9 @@ use portcullis::store::{
     Recording, Records, Resealing, Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys,
     SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
 };
+use portcullis::time::Clock as _;
 
-use super::Latch;
+use super::{Latch, TestClock};
 
 /// In front of a real database.
 pub(crate) struct Through {
@@ -47,10 +48,21 @@ pub(crate) struct Hand {
     pub(crate) no_uses: AtomicBool,
     /// How often that was tried.
     pub(crate) uses_written: AtomicUsize,
+    /// What it says of the time, if that is not its own affair.
+    clock: Option<Arc<TestClock>>,
 }
 
 impl Hand {
     pub(crate) fn new() -> Arc<Self> {
+        Self::with(None)
+    }
+
+    /// A database that lives by this clock.
+    pub(crate) fn telling(clock: Arc<TestClock>) -> Arc<Self> {
+        Self::with(Some(clock))
+    }
+
+    fn with(clock: Option<Arc<TestClock>>) -> Arc<Self> {
         let off = || AtomicBool::new(false);
         let none = || AtomicUsize::new(0);
         Arc::new(Self {
@@ -65,6 +77,7 @@ impl Hand {
             looks: Latch::open(),
             no_uses: off(),
             uses_written: none(),
+            clock,
         })
     }
 
@@ -131,10 +144,13 @@ impl FeedLog for Through {
 
     async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
         if self.spoils(since) {
-            Err(Unavailable::Slow.into())
-        } else {
-            self.store.poll(since, heartbeat).await
+            return Err(Unavailable::Slow.into());
         }
+        let mut read = self.store.poll(since, heartbeat).await?;
+        if let Some(clock) = &self.hand.clock {
+            read.clock = Some(clock.now());
+        }
+        Ok(read)
     }
 
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
