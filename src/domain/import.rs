@@ -3,7 +3,7 @@
 //! Whatever is wrong with one is told by field and rule, never by what was given: a secret may stand
 //! in any field of a file whose columns have moved.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use aws_lc_rs::digest;
 use portcullis_guard::{KeyId, ProjectId};
@@ -182,7 +182,11 @@ pub fn account<'a>(lines: (u64, u64), imported: impl Iterator<Item = &'a KeyId>)
         ids.update(id.as_str().as_bytes());
         ids.update(b"\n");
     }
-    let hex: String = ids.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::with_capacity(64);
+    for byte in ids.finish().as_ref() {
+        // Writing into a text cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
     json!({ "imported": count, "first_line": lines.0, "last_line": lines.1, "ids_sha256": hex })
 }
 

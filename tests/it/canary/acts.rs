@@ -114,7 +114,7 @@ fn import(program: &Program, project: &str) {
         |name: &str, n: usize| program.is_secret(name, &format!("{n}imported9secret{n}of7others{n}"));
     let (good, other, bad) = (secret("imported", 1), secret("imported by its hash", 2), secret("refused", 3));
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, other.as_bytes());
-    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let good = format!(
         "{{\"id\":\"in-1\",\"secret\":\"{good}\"}}\n{{\"id\":\"in-2\",\"secret_sha256\":\"{hash}\"}}\n"
     );

@@ -51,7 +51,7 @@ impl Ran {
 }
 
 pub(super) fn keys(range: std::ops::Range<usize>) -> String {
-    range.map(|n| format!("{}\n", json!({ "id": format!("app-{n}"), "secret": format!("{SECRET} {n}"), "permissions": "orders:read" }))).collect()
+    range.map(|n| format!("{}\n", json!({ "id": format!("app-{n}"), "secret": format!("{SECRET} {n}"), "permissions": "orders:read" }))).collect::<Vec<_>>().concat()
 }
 
 #[test]

@@ -160,6 +160,7 @@ async fn the_same_key_in_another_project_is_not_already_there(db: &Database) {
 }
 
 async fn what_is_foreseen_is_what_is_done_and_changes_nothing(db: &Database) {
+    use Arrival::{AlreadyThere, IdTaken, Imported, Repeated, SecretTaken};
     let used = db.key().await;
     db.import_keys(&KeyBatch { began: later(1), ..batch(vec![to_import("old", number(9))]) }).await.unwrap();
     let before = db.traces().await;
@@ -176,7 +177,6 @@ async fn what_is_foreseen_is_what_is_done_and_changes_nothing(db: &Database) {
     assert_eq!(db.traces().await, before);
     assert!(db.mint_record(&Lookup::Id("a".parse().unwrap())).await.unwrap().value.is_none());
     assert_eq!(db.import_keys(&given).await.unwrap(), foreseen);
-    use Arrival::{AlreadyThere, IdTaken, Imported, Repeated, SecretTaken};
     assert_eq!(foreseen, [Imported, AlreadyThere, Repeated, IdTaken, SecretTaken]);
 }
 

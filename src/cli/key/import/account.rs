@@ -123,12 +123,12 @@ impl Account {
     }
 
     /// What became of a key.
-    pub(super) fn take(&mut self, line: u64, verdict: Verdict, doubts: &[bool; DOUBTS.len()]) {
+    pub(super) fn take(&mut self, line: u64, verdict: Verdict, doubts: [bool; DOUBTS.len()]) {
         match verdict {
             Ok(Arrived::AlreadyThere) => self.already += 1,
             Ok(Arrived::Imported) => {
                 self.imported += 1;
-                let raised = self.doubts.iter_mut().zip(doubts).filter(|(_, raised)| **raised);
+                let raised = self.doubts.iter_mut().zip(doubts).filter(|(_, raised)| *raised);
                 for (doubt, _) in raised {
                     doubt.keys += 1;
                     doubt.first = if doubt.first == 0 { line } else { doubt.first };

@@ -39,10 +39,7 @@ impl<R: Read> Lines<R> {
     /// The next line that is not blank.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         loop {
-            let is_whole = match self.read()? {
-                None => return Ok(None),
-                Some(is_whole) => is_whole,
-            };
+            let Some(is_whole) = self.read()? else { return Ok(None) };
             if !is_whole || !self.line.trim_ascii().is_empty() {
                 let too_long = Refused::line("it is longer than 65,536 bytes");
                 let not_utf8 = Refused::line("it is not UTF-8");

@@ -94,7 +94,7 @@ async fn carry_out(
         account.refuse(batch.refused);
         let verdicts = numbers.into_iter().zip(verdicts).zip(notes);
         for ((line, verdict), doubts) in verdicts {
-            account.take(line, verdict, &doubts);
+            account.take(line, verdict, doubts);
         }
         account.write_refused().map_err(Stopped::Failed)?;
         progress.moved(batches.bytes(), account);
@@ -109,6 +109,6 @@ fn open(file: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
     }
     let opened = File::open(file).and_then(|opened| Ok((opened.metadata()?, opened)));
     let (about, opened) = opened.map_err(|source| Failure::Input { path: file.to_owned(), source })?;
-    let size = about.is_file().then(|| about.len());
+    let size = about.is_file().then_some(about.len());
     Ok((Box::new(BufReader::with_capacity(256 * 1024, opened)), size))
 }
