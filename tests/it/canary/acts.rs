@@ -46,19 +46,7 @@ async fn whole_life(program: Program, master: Option<String>) {
     let rotated = program.json(&["signing-key", "rotate", "--algorithm", "RS256"]);
     program.json(&["signing-key", "rotate", "--algorithm", "EdDSA"]);
     program.json(&["signing-key", "retire", rotated["new"]["kid"].as_str().unwrap(), "--now"]);
-    let kid = rotated_kid(&program);
-    program.json(&["signing-key", "export", &kid, "private.pem"]);
-    assert_eq!(program.run(&["signing-key", "import", "private.pem"]).0, 1, "it is here already");
-    let pem = fs::read_to_string(program.path("private.pem")).unwrap();
-    for (file, text) in
-        [("cut.pem", &pem[..pem.len() - 40]), ("old.pem", &pem.replace("PRIVATE", "EC PRIVATE"))]
-    {
-        fs::write(program.path(file), text).unwrap();
-        assert_eq!(program.run(&["signing-key", "import", file]).0, 1);
-        fs::remove_file(program.path(file)).unwrap();
-    }
-    // Where it was asked to be, and only there.
-    fs::remove_file(program.path("private.pem")).unwrap();
+    carry_signing_keys(&program);
     program.json(&["backup", "copy.db"]);
     be_a_client(&program, &caller);
     fail(&program, &caller.secret);
@@ -83,6 +71,23 @@ async fn whole_life(program: Program, master: Option<String>) {
     assert!(heard.contains("stopped") && heard.contains("prj_"), "nobody listened: {heard}");
     let leaks = program.leaks(finder);
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+}
+
+/// A signing key out of the house and, in vain, in again.
+fn carry_signing_keys(program: &Program) {
+    let kid = rotated_kid(program);
+    program.json(&["signing-key", "export", &kid, "private.pem"]);
+    assert_eq!(program.run(&["signing-key", "import", "private.pem"]).0, 1, "it is here already");
+    let pem = fs::read_to_string(program.path("private.pem")).unwrap();
+    for (file, text) in
+        [("cut.pem", &pem[..pem.len() - 40]), ("old.pem", &pem.replace("PRIVATE", "EC PRIVATE"))]
+    {
+        fs::write(program.path(file), text).unwrap();
+        assert_eq!(program.run(&["signing-key", "import", file]).0, 1);
+        fs::remove_file(program.path(file)).unwrap();
+    }
+    // Where it was asked to be, and only there.
+    fs::remove_file(program.path("private.pem")).unwrap();
 }
 
 /// Each request on a connection of its own: some of them end theirs.
@@ -118,8 +123,7 @@ fn import(program: &Program, project: &str) {
     let good = format!(
         "{{\"id\":\"in-1\",\"secret\":\"{good}\"}}\n{{\"id\":\"in-2\",\"secret_sha256\":\"{hash}\"}}\n"
     );
-    let mut lines = good.clone();
-    for field in [
+    let spoilt = [
         "id",
         "secret_sha256",
         "permissions",
@@ -129,9 +133,9 @@ fn import(program: &Program, project: &str) {
         "live_tokens",
         "else",
         &bad,
-    ] {
-        lines += &format!("{{\"id\":\"in-3\",\"secret\":\"{bad}\",\"{field}\":\" \\u0007{bad}:\"}}\n{bad}\n");
-    }
+    ]
+    .map(|field| format!("{{\"id\":\"in-3\",\"secret\":\"{bad}\",\"{field}\":\" \\u0007{bad}:\"}}\n{bad}\n"));
+    let lines = good.clone() + &spoilt.concat();
     let csv = format!("id,secret\n{bad},short\n\"{bad}\nin-4,{bad},{bad}\n");
     for (file, text, status) in [
         ("good.jsonl", good, 0),

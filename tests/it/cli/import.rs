@@ -55,6 +55,7 @@ pub(super) fn keys(range: std::ops::Range<usize>) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a flat list")]
 fn a_line_of_either_form_makes_a_key_with_everything_set() {
     let (home, project) = Home::with_shop();
     home.write(

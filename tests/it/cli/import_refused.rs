@@ -8,6 +8,7 @@ use super::import::{SECRET, SHA256, keys};
 use crate::support::Finder;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a flat list")]
 fn every_bad_line_is_named_by_number_field_and_rule_and_its_neighbours_are_imported() {
     let (home, project) = Home::with_shop();
     let long = "x".repeat(70_000);
