@@ -77,6 +77,29 @@ pub enum Class {
 }
 
 impl Refusal {
+    /// Every reason, in the order in which it is judged.
+    pub const ALL: [Self; 19] = [
+        Self::TooLong,
+        Self::Malformed,
+        Self::Type,
+        Self::Critical,
+        Self::Algorithm,
+        Self::UnknownSigningKey,
+        Self::Signature,
+        Self::Claims,
+        Self::Issuer,
+        Self::Project,
+        Self::Audience,
+        Self::Expired,
+        Self::Stale,
+        Self::SigningKeyRevoked,
+        Self::Revoked,
+        Self::Scope,
+        Self::Address,
+        Self::Origin,
+        Self::Proof,
+    ];
+
     /// The stable machine-readable code.
     #[must_use]
     pub const fn reason(self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -30,7 +31,12 @@ pub enum InvalidKeySet {
 pub(crate) struct PublicKey {
     pub(crate) algorithm: Algorithm,
     pub(crate) key: DecodingKey,
+    pub(crate) identity: Identity,
 }
+
+/// The numbers that make a public key what it is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Identity(Arc<AlgorithmParameters>);
 
 /// The published signing keys.
 #[derive(Debug, Default)]
@@ -59,7 +65,8 @@ impl KeySet {
             };
             let key = DecodingKey::from_jwk(jwk).ok().filter(|_| is_whole(jwk));
             let key = key.ok_or_else(|| InvalidKeySet::Damaged(kid.clone()))?;
-            if set.insert(kid.clone(), PublicKey { algorithm, key }).is_some() {
+            let identity = Identity(Arc::new(jwk.algorithm.clone()));
+            if set.insert(kid.clone(), PublicKey { algorithm, key, identity }).is_some() {
                 return Err(InvalidKeySet::Ambiguous(kid));
             }
         }
@@ -69,6 +76,10 @@ impl KeySet {
     pub(crate) fn find(&self, kid: &str) -> Option<(&SigningKeyId, &PublicKey)> {
         let kid: SigningKeyId = kid.parse().ok()?;
         self.0.get_key_value(&kid)
+    }
+
+    pub(crate) fn by_id(&self, kid: &SigningKeyId) -> Option<&PublicKey> {
+        self.0.get(kid)
     }
 
     /// The ids of the keys, in no order.

@@ -11,6 +11,7 @@
 //! | [`revocation`] | what revokes what, the list in memory, what a copy of it is worth |
 //! | [`jwks`] | the published signing keys |
 //! | [`verify`] | the judge: one order of steps, one reason for each refusal |
+//! | [`verified`] | tokens whose signature was checked a moment ago |
 //! | [`error`] | those reasons |
 //! | [`id`], [`time`] | names of things, points in time |
 
@@ -23,6 +24,7 @@ pub mod network;
 pub mod revocation;
 pub mod scope;
 pub mod time;
+pub mod verified;
 pub mod verify;
 
 pub use claims::{Ancestor, Audiences, Claims, UnverifiedClaims, VerifiedClaims};
@@ -34,4 +36,5 @@ pub use network::{Allowlist, InvalidNetwork, parse_network};
 pub use revocation::{Freshness, Revocation, RevocationList, Target};
 pub use scope::{InvalidScope, Scope, ScopeSet};
 pub use time::{CLOCK_TOLERANCE, Timestamp, clock_error};
+pub use verified::VerifiedTokens;
 pub use verify::{Gate, Place, Required, Unverified, Verifier, Whose};

@@ -16,8 +16,8 @@ use serde::de::IgnoredAny;
 
 use crate::claims::{Claims, MAX_TOKEN_BYTES, UnverifiedClaims, VerifiedClaims, present};
 use crate::error::Refusal;
-use crate::id::{Audience, ProjectId};
-use crate::jwks::{ALGORITHMS, KeySet};
+use crate::id::{Audience, ProjectId, SigningKeyId};
+use crate::jwks::{ALGORITHMS, Identity, KeySet};
 use crate::revocation::{Freshness, RevocationList};
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
@@ -207,6 +207,17 @@ impl Verifier {
         }
         gate.list.check(token.kid(), claims)?;
         check_restrictions(claims, required)
+    }
+
+    /// Whether what was checked with this key would be checked with it again.
+    pub(crate) fn accepts(&self, kid: &SigningKeyId, checked_with: &Identity) -> bool {
+        let public = self.keys.by_id(kid).filter(|public| public.identity == *checked_with);
+        public.is_some_and(|public| self.algorithms.contains(&Some(public.algorithm)))
+    }
+
+    /// The public key of this id.
+    pub(crate) fn identity(&self, kid: &SigningKeyId) -> Option<Identity> {
+        self.keys.by_id(kid).map(|public| public.identity.clone())
     }
 
     fn check_meant_for(&self, claims: &Claims, whose: Whose<'_>) -> Result<(), Refusal> {

@@ -102,20 +102,18 @@ impl Failure {
     pub(super) fn code(&self) -> (&'static str, u8) {
         match self {
             Self::Usage(_) => ("usage", 2),
-            Self::Remote { .. } => ("unavailable", 4),
-            Self::Refused { .. } => ("refused", 1),
             Self::Token(_) => ("token_refused", 1),
             Self::Input { .. } => ("input", 1),
             Self::Settings(_) => ("settings", 3),
             Self::Installation(error) => code_of_installation(error),
             Self::Act(acts::Error::Store(error)) => code_of_store(error),
-            Self::Act(_) => ("refused", 1),
+            Self::Act(_) | Self::Refused { .. } => ("refused", 1),
             Self::Unconfirmed => ("unconfirmed", 1),
             Self::Audit(_) => ("audit_broken", 1),
             Self::Listen { .. } => ("listen", 3),
             Self::Demo(_) => ("demo_failed", 1),
             Self::Unhealthy(_) => ("unhealthy", 1),
-            Self::Server(_) | Self::System(_) | Self::Output(_) => ("unavailable", 4),
+            Self::Server(_) | Self::System(_) | Self::Output(_) | Self::Remote { .. } => ("unavailable", 4),
         }
     }
 

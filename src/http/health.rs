@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use portcullis_guard::Freshness;
 use serde_json::json;
@@ -24,5 +24,9 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
         Freshness::Stale => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
     };
     let age = server.copy.age().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-    (status, Json(json!({ "revocation_list": word, "age_ms": age }))).into_response()
+    let mut response = (status, Json(json!({ "revocation_list": word, "age_ms": age }))).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, 1.into());
+    }
+    response
 }

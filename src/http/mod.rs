@@ -3,6 +3,7 @@
 mod connection;
 mod health;
 mod limits;
+mod openapi;
 mod renewal;
 mod serve;
 mod strict;
@@ -55,6 +56,7 @@ fn router_for(server: Arc<Server>, patience: Patience) -> Router {
     oauth::routes(&server.issuer)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route(openapi::PATH, get(openapi::serve))
         .fallback(|| async { plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here") })
         .method_not_allowed_fallback(|| async {
             let why = "this endpoint does not take this method";

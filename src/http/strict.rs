@@ -23,13 +23,11 @@ pub(super) async fn one_host(request: Request, next: Next) -> Response {
 /// A request ends in time, its body and our answer included.
 pub(super) async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
     let version = request.version();
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let why = "the request took too long";
-            last(version, plain(StatusCode::REQUEST_TIMEOUT, "invalid_request", why))
-        }
-    }
+    let answered = tokio::time::timeout(limit, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        let why = "the request took too long";
+        last(version, plain(StatusCode::REQUEST_TIMEOUT, "invalid_request", why))
+    })
 }
 
 /// The last answer of its connection: what follows cannot be told from what was meant to come

@@ -87,6 +87,23 @@ impl Challenge {
     }
 }
 
+/// The `error` values that an OAuth endpoint answers with this status.
+#[must_use]
+pub fn error_codes(status: StatusCode) -> Vec<&'static str> {
+    let every = [
+        Error::InvalidRequest(""),
+        Error::unauthenticated(Challenge::Basic),
+        Error::UnauthorizedClient,
+        Error::UnsupportedGrantType,
+        Error::InvalidScope(String::new()),
+        Error::InvalidTarget(""),
+        Error::TooMany(Duration::ZERO),
+        Error::Unavailable,
+        Error::Server,
+    ];
+    every.iter().map(Error::code).filter(|(_, its)| *its == status).map(|(code, _)| code).collect()
+}
+
 impl Error {
     /// The `error` value and status of RFC 6749 §5.2; 429 and 503 are ours.
     #[must_use]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use portcullis_guard::{Class, Freshness, Place, Required, Unverified, VerifiedClaims, Whose};
+use portcullis_guard::{Class, Freshness, Place, Required, VerifiedClaims, Whose};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
@@ -49,14 +49,13 @@ fn judge(
     token: &str,
     scope: &ScopeSet,
     address: Place,
-) -> Result<VerifiedClaims, TokenRefusal> {
+) -> Result<Arc<VerifiedClaims>, TokenRefusal> {
     // Before all else: while the list is too old, not even "inactive" may be said of a token.
     let view = server.copy.view();
     if view.gate().freshness == Freshness::Stale {
         return Err(TokenRefusal::Stale);
     }
-    let verifier = server.verifier(&caller.record.project.id);
-    let verified = verifier.check_signature(&Unverified::read(token)?)?;
+    let verified = server.check_signature(token)?;
     let serves = audiences_of(&caller.record, &server.issuer);
     let audience = if verified.claims().client_id == caller.record.key.id {
         Whose::Any
@@ -66,7 +65,7 @@ fn judge(
         return Err(TokenRefusal::Audience);
     };
     let required = Required { scope, audience, address, origin: origin_of(&verified) };
-    verifier.judge_verified(&verified, &required, &view.gate())?;
+    server.verifier(&caller.record.project.id).judge_verified(&verified, &required, &view.gate())?;
     Ok(verified)
 }
 

@@ -22,14 +22,16 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::web::Server;
 
+pub use error::error_codes;
+
 /// The grants that the token endpoint knows.
-const GRANT_TYPES: [&str; 1] = ["client_credentials"];
+pub const GRANT_TYPES: [&str; 1] = ["client_credentials"];
 
 /// Where the public signing keys are.
-const JWKS_PATH: &str = "/.well-known/jwks.json";
+pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Where the metadata is (RFC 8414 §3).
-const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
+pub const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
 
 /// An endpoint for authenticated keys.
 struct Endpoint {
@@ -45,6 +47,11 @@ const ENDPOINTS: [Endpoint; 3] = [
     Endpoint { name: "introspection", path: "/oauth/introspect", route: || post(introspect::introspect) },
     Endpoint { name: "revocation", path: "/oauth/revoke", route: || post(revoke::revoke) },
 ];
+
+/// The endpoints of the metadata: their names there, before `_endpoint`, and their paths.
+pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ENDPOINTS.iter().map(|endpoint| (endpoint.name, endpoint.path))
+}
 
 /// The routes of the OAuth endpoints. Where the issuer has a path, the metadata also stands where
 /// RFC 8414 §3.1 puts it: between host and path.

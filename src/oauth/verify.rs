@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use portcullis_guard::{Class, Place, Required, Unverified, VerifiedClaims, Whose};
+use portcullis_guard::{Class, Place, Required, VerifiedClaims, Whose};
 use serde_json::{Value, json};
 
 use super::error::{Error, no_store};
@@ -48,12 +48,11 @@ fn judge(
     scope: &ScopeSet,
     address: Option<IpAddr>,
     origin: Option<&str>,
-) -> Result<VerifiedClaims, TokenRefusal> {
-    let unverified = Unverified::read(token)?;
-    let verifier = server.verifier(unverified.claims()?.project());
+) -> Result<Arc<VerifiedClaims>, TokenRefusal> {
+    let verified = server.check_signature(token)?;
     let required = Required { scope, audience: Whose::Any, address: Place::From(address), origin };
-    let verified = verifier.check_signature(&unverified)?;
-    verifier.judge_verified(&verified, &required, &server.copy.view().gate())?;
+    let judge = server.verifier(&verified.claims().prj);
+    judge.judge_verified(&verified, &required, &server.copy.view().gate())?;
     Ok(verified)
 }
 

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_guard::Verifier;
+use portcullis_guard::{VerifiedClaims, VerifiedTokens, Verifier};
 
 use crate::config;
-use crate::domain::ProjectId;
 use crate::domain::audit::Actor;
+use crate::domain::{ProjectId, TokenRefusal};
 use crate::entropy::Entropy;
 use crate::issuance::{IssuanceLog, Retention};
 use crate::keys::acts::{Acts, Error as ActError};
@@ -20,6 +20,9 @@ use crate::time::Clock;
 
 /// How often one key may revoke tokens. Revocations of keys are never limited.
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
+
+/// How many tokens are remembered as verified: a few kilobytes each at most.
+const VERIFIED_TOKENS: u64 = 10_000;
 
 /// What a running server is made of.
 pub struct Server {
@@ -37,6 +40,8 @@ pub struct Server {
     pub copy: Arc<Copy>,
     /// What keeps that copy current.
     pub sync: Arc<Sync>,
+    /// Tokens whose signature was checked a moment ago.
+    pub verified: VerifiedTokens,
     /// Who may speak for which key.
     pub authenticator: Authenticator,
     /// When secrets were used last.
@@ -135,6 +140,7 @@ impl Server {
         let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
         let (issuance, writer) = IssuanceLog::start(issued);
         let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
+        let verified = VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS);
         let server = Self {
             issuer,
             clock,
@@ -143,6 +149,7 @@ impl Server {
             keyring,
             copy,
             sync,
+            verified,
             authenticator,
             uses,
             revoking,
@@ -159,6 +166,17 @@ impl Server {
     #[must_use]
     pub fn verifier(&self, project: &ProjectId) -> Verifier {
         Verifier::new(self.issuer.clone(), project.clone(), self.keyring.public(self.clock.now()))
+    }
+
+    /// A token's own word: that one of our signing keys has signed it, and what it says. Everything
+    /// else about it is judged by its project's [`Server::verifier`], each time afresh.
+    ///
+    /// # Errors
+    /// As [`Verifier::check_once`].
+    pub fn check_signature(&self, token: &str) -> Result<Arc<VerifiedClaims>, TokenRefusal> {
+        // All projects' tokens are signed by the same keys: any project's judge will do.
+        let judge = self.verifier(&ProjectId::administration());
+        judge.check_once(token, &self.verified, self.clock.now())
     }
 
     /// Announces the successors of signing keys whose time has come.

@@ -14,6 +14,7 @@ mod http;
 mod issuance;
 mod keys;
 mod oauth;
+mod openapi;
 mod processes;
 mod signing;
 mod store;

@@ -14,4 +14,5 @@ mod revocation;
 mod revocation_model;
 mod scope;
 mod support;
+mod verified;
 mod verify;

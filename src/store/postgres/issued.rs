@@ -174,7 +174,7 @@ async fn standing(connection: &mut PgConnection, batch: &[IssuedToken]) -> Resul
         " AND NOT EXISTS (SELECT 1 FROM issued_tokens AS i WHERE i.jti = t.jti)"
     );
     let standing: Vec<i64> =
-        sqlx::query_scalar_with(statement, taken_apart(batch.iter())?).fetch_all(connection).await?;
+        sqlx::query_scalar_with(statement, taken_apart(&batch.iter())?).fetch_all(connection).await?;
     Ok(standing.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
 }
 
@@ -198,12 +198,12 @@ async fn insert<'a>(
         " ON CONFLICT (jti) DO NOTHING RETURNING jti"
     );
     let inserted: Vec<Vec<u8>> =
-        sqlx::query_scalar_with(statement, taken_apart(batch)?).fetch_all(connection).await?;
+        sqlx::query_scalar_with(statement, taken_apart(&batch)?).fetch_all(connection).await?;
     Ok(inserted.into_iter().collect())
 }
 
 /// The batch as one array for each column, in the order of the statements.
-fn taken_apart<'a>(batch: impl Iterator<Item = &'a IssuedToken> + Clone) -> Result<PgArguments, Error> {
+fn taken_apart<'a>(batch: &(impl Iterator<Item = &'a IssuedToken> + Clone)) -> Result<PgArguments, Error> {
     let texts = |of: fn(&IssuedToken) -> &str| batch.clone().map(of).collect::<Vec<_>>();
     let numbers = |of: fn(&IssuedToken) -> i64| batch.clone().map(of).collect::<Vec<_>>();
     let parent = |token: &'a IssuedToken| token.parent.as_ref().map(|parent| parent.as_bytes().as_slice());

@@ -4,11 +4,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use portcullis_guard::revocation::KEPT_AFTER_EXPIRY;
 use sqlx::SqliteConnection;
 
 use crate::domain::api_key::LONGEST_LIFETIME_SECS;
 use crate::domain::quota::{Owner, Places, Wanted};
-use crate::domain::{FeedEntry, KeyId, ProjectId, Target, Timestamp, TokenId};
+use crate::domain::{FeedDraft, FeedEntry, KeyId, ProjectId, Target, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::rows;
 
@@ -70,19 +71,22 @@ pub(super) async fn forget(connection: &mut SqliteConnection, until: Timestamp) 
 /// Frees the places of what is about to be revoked at this time.
 pub(super) async fn free(
     connection: &mut SqliteConnection,
-    entry: &FeedEntry,
+    draft: &FeedDraft,
     at: Timestamp,
 ) -> Result<(), Error> {
-    match entry {
+    match &draft.entry {
         FeedEntry::Revocation(Target::All) => clear(connection, None).await,
         FeedEntry::Revocation(Target::Project { project }) => clear(connection, Some(project)).await,
         FeedEntry::Revocation(Target::Key { project, key }) => free_key(connection, project, key).await,
         FeedEntry::Revocation(Target::Token { project, jti }) => {
+            // Its end finds it among all revoked tokens: it is the same each time.
             let revoked: Option<i64> = sqlx::query_scalar(
-                "SELECT 1 FROM feed WHERE kind = 'token' AND project = $1 AND entry = $2 LIMIT 1",
+                "SELECT 1 FROM feed \
+                 WHERE kind = 'token' AND project = $1 AND ends_at = $2 AND entry = $3 LIMIT 1",
             )
             .bind(project.as_str())
-            .bind(json(entry))
+            .bind(draft.ends.at(at).map(Timestamp::millis))
+            .bind(json(&draft.entry))
             .fetch_optional(&mut *connection)
             .await?;
             if revoked.is_none() { take_away(connection, (project, None), jti, at).await } else { Ok(()) }
@@ -263,7 +267,7 @@ async fn count_what_lives(
         "SELECT DISTINCT entry ->> 'jti' FROM feed WHERE kind = 'token' AND project = $1 AND ends_at > $2",
     )
     .bind(project.as_str())
-    .bind(at.millis())
+    .bind(at.after(KEPT_AFTER_EXPIRY).millis())
     .fetch_all(&mut *connection)
     .await?;
     for jti in &revoked {

@@ -19,7 +19,7 @@ pub(super) async fn conclude(
     audit: &AuditDraft,
     feed: &FeedDraft,
 ) -> Result<Position, Error> {
-    live_tokens::free(connection, &feed.entry, audit.at).await?;
+    live_tokens::free(connection, feed, audit.at).await?;
     append_audit(connection, audit).await?;
     publish(connection, feed, audit.at).await
 }

@@ -155,7 +155,7 @@ async fn publish_restoration(
         .bind(rows::stored(restoration.at_least))
         .execute(&mut *connection)
         .await?;
-    live_tokens::free(connection, &restoration.all.entry, at).await?;
+    live_tokens::free(connection, &restoration.all, at).await?;
     let first = publish(connection, &restoration.all, at).await?;
     let mut position = first;
     for (_, entry) in &restoration.revoked {

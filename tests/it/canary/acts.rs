@@ -160,7 +160,7 @@ fn fail(program: &Program, secret: &str) {
         format!("master_key = '{broken}'"),
         format!("[log]\nmaster_key = '{broken}'"),
         format!("secret = '{secret}"),
-        format!("{secret}"),
+        secret.to_owned(),
     ] {
         fs::write(program.path("meant.well.txt"), line).unwrap();
         let (status, _) = program.run(&["doctor", "--config", "meant.well.txt"]);

@@ -62,7 +62,9 @@ async fn a_backup_that_is_killed_leaves_no_file_of_its_name() {
             if !killed {
                 fs::remove_file(home.path(COPY)).unwrap();
             }
-            drafts().iter().for_each(|draft| fs::remove_file(draft).unwrap());
+            for draft in drafts() {
+                fs::remove_file(draft).unwrap();
+            }
             killed
         });
         assert!(in_time, "it was never killed in time");

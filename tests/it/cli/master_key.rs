@@ -189,7 +189,9 @@ async fn killed_as_soon_as_there_is_a_new_key_the_installation_opens() {
 fn with_the_master_key_in_the_environment_the_new_one_is_given_too() {
     let (old, new) = ("0f".repeat(32), "1e".repeat(32));
     let with = |mut home: Home, variables: &[(&'static str, &str)]| {
-        variables.iter().for_each(|(name, value)| home.set(name, *value));
+        for (name, value) in variables {
+            home.set(name, *value);
+        }
         home
     };
     let home = with(Home::empty(), &[("PORTCULLIS_MASTER_KEY", &old)]);

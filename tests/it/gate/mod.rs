@@ -1,6 +1,7 @@
 //! The gate on one node: promise P2, and what must not shake it.
 
 mod clocks;
+mod ended;
 mod freshness;
 mod held;
 mod history;
@@ -8,6 +9,7 @@ mod narrowing;
 mod nodes;
 mod proxies;
 mod races;
+mod reserved;
 mod restore;
 mod revoking;
 mod secrets;

@@ -14,5 +14,6 @@ mod protocol;
 mod revoke;
 mod scope;
 mod token;
+mod verified;
 mod verify;
 mod voucherify;

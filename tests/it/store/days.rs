@@ -43,7 +43,7 @@ async fn a_day_of_the_issuance_log_is_dropped_whole_once_it_is_over() {
 
     db.forget_issued(noon, 100).await.unwrap();
     assert_eq!(db.issued(&record.key.id, 10).await.unwrap().len(), 2, "its day is not over");
-    let tomorrow = noon.after(Duration::from_secs(43_200));
+    let tomorrow = noon.after(Duration::from_hours(12));
     let other = PostgresStore::open(&db.postgres().1.url()).await.unwrap();
     let (one, two) = tokio::join!(db.forget_issued(tomorrow, 100), other.forget_issued(tomorrow, 100));
     one.unwrap();

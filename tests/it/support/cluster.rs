@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,7 +33,8 @@ pub(crate) struct Cluster {
     /// Where its socket is.
     socket: PathBuf,
     port: u16,
-    _lease: File,
+    #[expect(dead_code, reason = "held, not read")]
+    lease: File,
 }
 
 /// A database of one test, dropped with its owner.
@@ -149,14 +151,10 @@ impl Cluster {
             let (folder, port) = text.trim().split_once(' ')?;
             Some((PathBuf::from(folder), port.parse::<u16>().ok()?))
         });
-        if let Some((socket, port)) = found {
-            let cluster = Self { socket, port, _lease: lease };
-            if std::os::unix::net::UnixStream::connect(cluster.socket.join(format!(".s.PGSQL.{port}")))
-                .is_ok()
-            {
-                return cluster;
-            }
-            return Self::start(place, cluster._lease);
+        if let Some((socket, port)) = found
+            && UnixStream::connect(socket.join(format!(".s.PGSQL.{port}"))).is_ok()
+        {
+            return Self { socket, port, lease };
         }
         Self::start(place, lease)
     }
@@ -178,12 +176,13 @@ impl Cluster {
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         let port = free_port();
         Self::watch(&folder, &place.join("lease"), user, port);
-        let cluster = Self { socket: folder.clone(), port, _lease: lease };
+        let cluster = Self { socket: folder.clone(), port, lease };
         cluster.make_template(&folder);
         fs::write(place.join("current"), format!("{} {port}\n", folder.display())).unwrap();
         cluster
     }
 
+    #[expect(clippy::zombie_processes, reason = "it ends after the last of these processes")]
     fn watch(folder: &Path, lease: &Path, user: Option<(u32, u32)>, port: u16) {
         let server = as_user(user, &program("postgres"));
         let mut watcher = Command::new("sh");

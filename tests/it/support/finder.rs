@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_leak_is_found_however_it_is_written() {
         let random = &SECRET.as_bytes()[26..];
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat();
         let pair = |id: &str| STANDARD_NO_PAD.encode(format!("{id}:{SECRET}"));
         let digest = digest(&SHA256, SECRET.as_bytes());
         let leaks: Vec<Vec<u8>> = vec![
@@ -140,8 +140,8 @@ mod tests {
             random[9..45].into(),
             hex(random).into(),
             hex(random).to_uppercase().into(),
-            SECRET.bytes().map(|b| format!("%{b:02X}")).collect::<String>().into(),
-            SECRET.bytes().map(|b| format!("%{b:02x}")).collect::<String>().into(),
+            SECRET.bytes().map(|b| format!("%{b:02X}")).collect::<Vec<_>>().concat().into(),
+            SECRET.bytes().map(|b| format!("%{b:02x}")).collect::<Vec<_>>().concat().into(),
             pair("a").into(),
             pair("ab").into(),
             pair("abc").into(),

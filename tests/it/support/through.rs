@@ -28,6 +28,8 @@ pub(crate) struct Through {
 pub(crate) struct Hand {
     /// Records that were read wait here on their way to whoever asked.
     pub(crate) records: Arc<Latch>,
+    /// Revocations of tokens that are committed wait here on their way to whoever asked.
+    pub(crate) revocations: Arc<Latch>,
     /// How often all of a record was read at once.
     pub(crate) whole_read: AtomicUsize,
     /// How often a project's part was read by itself.
@@ -61,6 +63,7 @@ impl Hand {
         let none = || AtomicUsize::new(0);
         Arc::new(Self {
             records: Latch::open(),
+            revocations: Latch::open(),
             whole_read: none(),
             parts_read: none(),
             no_parts: off(),
@@ -143,7 +146,9 @@ impl FeedLog for Through {
     }
 
     async fn revoke_token(&self, revocation: &TokenRevocation) -> Result<Position, Error> {
-        self.store.revoke_token(revocation).await
+        let revoked = self.store.revoke_token(revocation).await;
+        self.hand.revocations.pass().await;
+        revoked
     }
 
     async fn forget(&self, now: Timestamp, until: Position, limit: u32) -> Result<u64, Error> {

@@ -1,0 +1,71 @@
+//! What endpoints answer: status, body, and the headers that say more.
+
+use axum::http::StatusCode;
+use utoipa::openapi::{
+    Content, ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Responses,
+    ResponsesBuilder, Schema,
+};
+
+use super::schemas::{refused_with, text};
+
+/// Answers in the making.
+pub(super) struct Answers(ResponsesBuilder);
+
+impl Answers {
+    /// What every endpoint may answer.
+    pub(super) fn new() -> Self {
+        let any = Self(ResponsesBuilder::new());
+        any.refused(StatusCode::BAD_REQUEST, "The request is no proper HTTP.", &["invalid_request"])
+            .refused(StatusCode::REQUEST_TIMEOUT, "The request took too long.", &["invalid_request"])
+            .refused(StatusCode::INTERNAL_SERVER_ERROR, "The server failed.", &["server_error"])
+    }
+
+    /// A good answer of this shape.
+    pub(super) fn good(self, status: StatusCode, what: &str, schema: &str) -> Self {
+        self.with(status, what, Some(Ref::from_schema_name(schema).into()))
+    }
+
+    /// A good answer without a body.
+    pub(super) fn empty(self, status: StatusCode, what: &str) -> Self {
+        self.with(status, what, None)
+    }
+
+    /// A refusal with one of these codes.
+    pub(super) fn refused(self, status: StatusCode, what: &str, codes: &[&str]) -> Self {
+        self.with(status, what, Some(refused_with(codes)))
+    }
+
+    /// An answer of any shape, in place of one with this status.
+    pub(super) fn with(self, status: StatusCode, what: &str, body: Option<RefOr<Schema>>) -> Self {
+        let header = |what: &str| HeaderBuilder::new().schema(Some(text())).description(Some(what)).build();
+        let mut response = ResponseBuilder::new().description(what);
+        response = response.header("X-Request-Id", header("The request's id, as in the server's logs."));
+        if status == StatusCode::UNAUTHORIZED || is_judgement(body.as_ref()) {
+            response = response.header("WWW-Authenticate", header("The challenge (RFC 9110)."));
+        }
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            response = response.header("Retry-After", header("Seconds to wait before the next try."));
+        }
+        if let Some(body) = body {
+            response = response.content("application/json", json(body));
+        }
+        Self(self.0.response(status.as_str(), Response::from(response)))
+    }
+
+    pub(super) fn build(self) -> Responses {
+        self.0.build()
+    }
+}
+
+/// Every refusal of a token comes with a challenge (RFC 6750 section 3).
+fn is_judgement(body: Option<&RefOr<Schema>>) -> bool {
+    match body {
+        Some(RefOr::Ref(to)) => to.ref_location.ends_with("/Refused"),
+        Some(RefOr::T(Schema::AnyOf(shapes))) => shapes.items.iter().any(|shape| is_judgement(Some(shape))),
+        _ => false,
+    }
+}
+
+fn json(schema: RefOr<Schema>) -> Content {
+    ContentBuilder::new().schema(Some(schema)).build()
+}

@@ -1,0 +1,158 @@
+//! The endpoints: what each takes and answers.
+
+use axum::http::StatusCode;
+use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, PathsBuilder};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths, RefOr, Required, Schema};
+
+use super::answers::Answers;
+use super::schemas::Needed::{Always, Perhaps};
+use super::schemas::{any_of, list, open, refused_with, scope, some_text, text, word};
+use crate::oauth::{self, error_codes};
+
+const NONE: [&str; 0] = [];
+
+pub(super) fn all() -> Paths {
+    let mut paths = PathsBuilder::new();
+    for (path, method, operation) in operations() {
+        // Every operation needs a name of its own.
+        let id = path.trim_matches('/').replace(['/', '.', '-'], "_");
+        paths = paths.path(path, PathItem::new(method, operation.operation_id(Some(id)).build()));
+    }
+    paths.build()
+}
+
+fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
+    let get = |path, operation| (path, HttpMethod::Get, operation);
+    let post = |path, operation| (path, HttpMethod::Post, operation);
+    let mut all = vec![
+        post("/v1/oauth/token", token("A token, in Voucherify's shape.")),
+        post(
+            "/v1/oauth/introspect",
+            introspect("Is this token worth anything? In Voucherify's shape.", "access_token"),
+        ),
+        post(
+            "/v1/oauth/token/revoke",
+            revoke("Take back a token, in Voucherify's shape.", "access_token", StatusCode::NO_CONTENT),
+        ),
+        get("/v1/auth/verify", verify()),
+        get(oauth::METADATA_PATH, document("The server's metadata (RFC 8414).", "Metadata")),
+        get(oauth::JWKS_PATH, document("The public signing keys (RFC 7517).", "KeySet")),
+        get("/healthz", document("The process answers.", "Alive")),
+        get("/readyz", ready()),
+        get(super::PATH, describes_itself()),
+    ];
+    all.extend(oauth::endpoints().map(|(name, path)| {
+        let operation = match name {
+            "introspection" => introspect("Is this token worth anything? (RFC 7662)", "token"),
+            "revocation" => revoke("Take back a token of one's own (RFC 7009).", "token", StatusCode::OK),
+            _ => token("A key becomes a narrowed token (RFC 6749 section 4.4)."),
+        };
+        post(path, operation)
+    }));
+    all
+}
+
+fn operation(summary: &str, answers: Answers) -> OperationBuilder {
+    OperationBuilder::new().summary(Some(summary)).responses(answers.build())
+}
+
+/// What is asked in a key's name: with credentials in the header, in two headers, or in the form.
+fn by_key(summary: &str, answers: Answers, form: RequestBody) -> OperationBuilder {
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    let answers = answers
+        .refused(StatusCode::BAD_REQUEST, "The request is refused.", &error_codes(StatusCode::BAD_REQUEST))
+        .refused(
+            StatusCode::UNAUTHORIZED,
+            "No key was authenticated.",
+            &error_codes(StatusCode::UNAUTHORIZED),
+        )
+        .refused(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many of this kind.",
+            &error_codes(StatusCode::TOO_MANY_REQUESTS),
+        )
+        .refused(unavailable, "It cannot be done, or not be known, now.", &error_codes(unavailable));
+    operation(summary, answers).request_body(Some(form)).securities(Some([
+        SecurityRequirement::new("basic", NONE),
+        SecurityRequirement::new("secret", NONE),
+        SecurityRequirement::new("appId", NONE).add("appToken", NONE),
+        // In the form: `client_id` and `client_secret`.
+        SecurityRequirement::default(),
+    ]))
+}
+
+fn form(members: Vec<(&'static str, RefOr<Schema>, super::schemas::Needed)>) -> RequestBody {
+    let credentials = vec![("client_id", text(), Perhaps), ("client_secret", text(), Perhaps)];
+    let schema = open(members.into_iter().chain(credentials).collect());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    RequestBodyBuilder::new()
+        .content("application/x-www-form-urlencoded", content)
+        .required(Some(Required::True))
+        .build()
+}
+
+fn token(summary: &str) -> OperationBuilder {
+    let answers = Answers::new().good(StatusCode::OK, "A token.", "Token");
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).into();
+    let names = || any_of([text(), list(text())]);
+    let form = form(vec![
+        ("grant_type", word(&oauth::GRANT_TYPES), Always),
+        ("scope", scope(), Perhaps),
+        ("resource", names(), Perhaps),
+        ("audience", names(), Perhaps),
+        ("expires_in", seconds, Perhaps),
+    ]);
+    by_key(summary, answers, form)
+}
+
+fn introspect(summary: &str, name: &'static str) -> OperationBuilder {
+    let answers = Answers::new().good(StatusCode::OK, "What is known of the token.", "Introspection");
+    let mut members: Vec<_> = ["token_type_hint", "client_ip"].map(|name| (name, text(), Perhaps)).into();
+    members.push(("scope", scope(), Perhaps));
+    members.push((name, some_text(), Always));
+    by_key(summary, answers, form(members))
+}
+
+fn revoke(summary: &str, name: &'static str, done: StatusCode) -> OperationBuilder {
+    let answers = Answers::new().empty(done, "The token is worth nothing any more.");
+    by_key(summary, answers, form(vec![(name, some_text(), Always), ("token_type_hint", text(), Perhaps)]))
+}
+
+fn verify() -> OperationBuilder {
+    let refused = || utoipa::openapi::Ref::from_schema_name("Refused").into();
+    let malformed = any_of([refused(), refused_with(&["invalid_request"])]);
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    let answers = Answers::new()
+        .good(StatusCode::OK, "The token is good.", "Verified")
+        .with(StatusCode::BAD_REQUEST, "The request cannot be read.", Some(malformed))
+        .with(StatusCode::UNAUTHORIZED, "The token is worth nothing.", Some(refused()))
+        .with(StatusCode::FORBIDDEN, "The token is too narrow, or not from here.", Some(refused()))
+        .refused(unavailable, "It cannot be known now.", &error_codes(unavailable));
+    let needed = ParameterBuilder::new()
+        .name("scope")
+        .parameter_in(ParameterIn::Query)
+        .description(Some("The scope values that are needed, separated by spaces."))
+        .schema(Some(scope()));
+    operation("What the judge says of the token in the request (RFC 6750).", answers)
+        .parameter(needed)
+        .security(SecurityRequirement::new("token", NONE))
+}
+
+fn document(what: &str, schema: &str) -> OperationBuilder {
+    operation(what, Answers::new().good(StatusCode::OK, what, schema))
+}
+
+fn ready() -> OperationBuilder {
+    let answers = Answers::new()
+        .good(StatusCode::OK, "The revocation list is fresh enough to admit anybody.", "Ready")
+        .good(StatusCode::SERVICE_UNAVAILABLE, "It is too old: nobody is admitted.", "Stale");
+    operation("Whether anybody can be admitted.", answers)
+}
+
+fn describes_itself() -> OperationBuilder {
+    let any = ObjectBuilder::new().schema_type(Type::Object).into();
+    operation("This document.", Answers::new().with(StatusCode::OK, "This document.", Some(any)))
+}
