@@ -1,7 +1,10 @@
 mod cables;
 mod clocks;
 mod databases;
+mod editors;
+mod failover;
 mod house;
+mod killed;
 mod node;
 mod pooler;
 mod shell;
