@@ -7,4 +7,5 @@ mod house;
 mod killed;
 mod node;
 mod pooler;
+mod script;
 mod shell;
