@@ -13,7 +13,7 @@ use super::shell::Shell;
 use crate::support::{PostgresDatabase, PostgresServer, postgres_url};
 
 /// Longer than any bound that is asserted; whoever waits so long waits for something that is broken.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// Between two questions of somebody who waits.
 pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
@@ -149,7 +149,9 @@ impl House {
 
     /// Leads these servers of ours to that one.
     pub(super) fn lead_to(&self, server: &PostgresServer, nodes: &[usize]) {
-        nodes.iter().for_each(|&node| self.nodes[node].link.lead_to(server.address()));
+        for &node in nodes {
+            self.nodes[node].link.lead_to(server.address());
+        }
     }
 
     /// How the database is called, by a way that leads to its server.

@@ -1,7 +1,13 @@
 mod cables;
 mod clocks;
 mod databases;
+mod editors;
+mod failover;
 mod house;
+mod killed;
+mod measure;
 mod node;
 mod pooler;
+mod rolling;
+mod script;
 mod shell;

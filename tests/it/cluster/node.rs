@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -69,6 +69,14 @@ impl Node {
             running.kill().unwrap();
             running.wait().unwrap();
         }
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(super) async fn stop(&mut self) {
+        kill_process(self.id(), Signal::TERM).unwrap();
+        let mut running = self.running.take().unwrap();
+        let ended = tokio::task::spawn_blocking(move || running.wait().unwrap()).await.unwrap();
+        assert!(ended.success(), "{ended}: {}", self.log());
     }
 
     /// Its process.
