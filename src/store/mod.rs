@@ -10,6 +10,7 @@ mod import;
 mod issued;
 mod postgres;
 mod rows;
+mod signing_keys;
 mod sqlite;
 mod upkeep;
 
@@ -21,16 +22,15 @@ use crate::domain::audit::{AuditDraft, AuditRow};
 use crate::domain::edit::{KeyChange, ProjectChange};
 use crate::domain::feed::{FeedDraft, Published, Tag};
 use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
-use crate::domain::signing_key::{SigningKeyLife, SigningKeyTimes};
 use crate::domain::{
-    ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, SecretDigest,
-    SigningAlgorithm, SigningKeyId, Timestamp,
+    ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, SecretDigest, Timestamp,
 };
 
 pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use postgres::{PostgresOptions, PostgresStore};
+pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};
 
@@ -330,54 +330,6 @@ pub struct TokenRevocation {
     pub feed: FeedDraft,
     /// What the audit log is told.
     pub audit: AuditDraft,
-}
-
-/// Signing keys.
-#[async_trait]
-pub trait SigningKeys: Send + Sync {
-    /// All of them, those that are gone too.
-    async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, Error>;
-
-    /// Changes the set as it was read; [`Error::Conflict`] if it was changed meanwhile.
-    async fn change_signing_keys(&self, change: &SigningKeysChange) -> Result<Position, Error>;
-}
-
-/// A change of the set of signing keys.
-#[derive(Debug)]
-pub struct SigningKeysChange {
-    /// The set that it was decided on: ids, and when each retires.
-    pub expected: Vec<(SigningKeyId, Option<Timestamp>)>,
-    /// The new one, if there is one.
-    pub new: Option<StoredSigningKey>,
-    /// Those whose lives are shortened.
-    pub retired: Vec<SigningKeyLife>,
-    /// What the feed is told.
-    pub feed: FeedDraft,
-    /// What the audit log is told.
-    pub audit: AuditDraft,
-}
-
-/// A signing key as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredSigningKey {
-    /// Its id.
-    pub kid: SigningKeyId,
-    /// Its algorithm.
-    pub algorithm: SigningAlgorithm,
-    /// The private half (PKCS#8), sealed.
-    pub sealed: Vec<u8>,
-    /// The public half, a JWK as JSON.
-    pub public: String,
-    /// Its life.
-    pub times: SigningKeyTimes,
-}
-
-impl StoredSigningKey {
-    /// Its life.
-    #[must_use]
-    pub fn life(&self) -> SigningKeyLife {
-        SigningKeyLife { kid: self.kid.clone(), algorithm: self.algorithm, times: self.times }
-    }
 }
 
 /// The audit log.
