@@ -33,8 +33,8 @@ impl Retention {
         Self { store, clock, span, cleared: Mutex::default() }
     }
 
-    /// One turn of the loop: deletes what is old, counts of live tokens that are over too, if a minute has passed since none of it was
-    /// left; tells how many rows that were.
+    /// One turn of the loop: deletes what is old, and the counts of live tokens that are over, if a
+    /// minute has passed since none of it was left; tells how many rows of the log that were.
     ///
     /// # Errors
     /// Whatever kept them from being deleted.
