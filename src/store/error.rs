@@ -41,6 +41,9 @@ pub enum Unavailable {
     /// Another process holds it.
     #[error("it is locked by another process")]
     Locked(#[source] sqlx::Error),
+    /// It has undone a transaction because of others, each time that it was tried.
+    #[error("it has undone what was asked of it in favour of others, each time that it was tried")]
+    Undone(#[source] sqlx::Error),
     /// It cannot be written.
     #[error("it is read-only; check owner and permissions of the data directory")]
     ReadOnly(#[source] sqlx::Error),

@@ -9,8 +9,10 @@ use crate::store::error::{Error, Unavailable};
 pub(in crate::store) fn refusal(error: &sqlx::Error) -> Option<fn(sqlx::Error) -> Error> {
     let refusal = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
     Some(match refusal.code() {
-        // Lock not available, deadlock, serialization failure.
-        "55P03" | "40P01" | "40001" => |error| Unavailable::Locked(error).into(),
+        // Lock not available.
+        "55P03" => |error| Unavailable::Locked(error).into(),
+        // Deadlock, serialization failure: the whole transaction is undone.
+        "40P01" | "40001" => |error| Unavailable::Undone(error).into(),
         // Read-only transaction: the server is a standby now.
         "25006" => |_| Unavailable::Standby.into(),
         // Disk full.
