@@ -78,7 +78,7 @@ impl Projects for PostgresStore {
     }
 }
 
-pub(super) async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
+async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
     let row: Option<ProjectRow> = sqlx::query_as(
         "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id = $1",
     )
