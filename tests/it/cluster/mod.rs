@@ -3,6 +3,7 @@ mod clocks;
 mod databases;
 mod editors;
 mod failover;
+mod full;
 mod house;
 mod killed;
 mod measure;
