@@ -59,6 +59,14 @@ pub enum Unavailable {
     /// There is no file at its place.
     #[error("its file is gone: moved or deleted under the running server")]
     Gone,
+    /// It has not proven that it is the one that is meant.
+    #[error("{why} ({source})")]
+    Unproven {
+        /// What is missing, and what to do.
+        why: &'static str,
+        /// What the library says.
+        source: sqlx::Error,
+    },
     /// It was made by a newer release.
     #[error("it was made by a newer release of Portcullis; start that one")]
     Newer,

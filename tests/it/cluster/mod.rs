@@ -11,4 +11,5 @@ mod node;
 mod pooler;
 mod rolling;
 mod script;
+mod secure;
 mod shell;

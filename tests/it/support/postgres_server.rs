@@ -116,6 +116,23 @@ impl PostgresServer {
         self.settings.push(setting.to_owned());
     }
 
+    /// From the next start on it speaks TLS by this certificate and key, and over the network nothing else.
+    pub(crate) fn speak_only_tls(&mut self, (certificate, key): (String, String)) {
+        let folder = self.folder.path().to_owned();
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = folder.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            own(&path);
+        }
+        let who = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        fs::write(folder.join(TABLES).join("pg_hba.conf"), who).unwrap();
+        self.settings.retain(|setting| !setting.starts_with("ssl"));
+        self.set("ssl=on");
+        self.set(&format!("ssl_cert_file={}", folder.join("server.crt").display()));
+        self.set(&format!("ssl_key_file={}", folder.join("server.key").display()));
+    }
+
     /// Starts it, again, and waits until it answers.
     pub(crate) async fn run(&mut self) {
         // Its variables are for itself alone, and not for what makes it somebody else's process.
