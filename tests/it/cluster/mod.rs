@@ -10,6 +10,7 @@ mod measure;
 mod node;
 mod pooler;
 mod rolling;
+mod rotation;
 mod script;
 mod secure;
 mod shell;
