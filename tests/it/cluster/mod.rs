@@ -2,6 +2,7 @@ mod cables;
 mod clocks;
 mod databases;
 mod editors;
+mod ended;
 mod failover;
 mod full;
 mod house;
