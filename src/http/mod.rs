@@ -1,6 +1,7 @@
 //! The public listener: the routes, the layers around them in order, and how it starts and stops.
 
 mod connection;
+mod drain;
 mod health;
 mod limits;
 mod loops;
@@ -10,6 +11,7 @@ mod serve;
 mod strict;
 mod tell;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use serde_json::json;
 
 use crate::oauth;
 use crate::web::Server;
+use drain::Drain;
 
 pub use renewal::look as look_at_certificate;
 pub use serve::{Listener, Running};
@@ -49,14 +52,14 @@ impl Default for Patience {
 
 /// All that the public listener answers.
 pub fn router(server: Arc<Server>) -> Router {
-    router_for(server, Patience::default())
+    router_for(server, Patience::default(), Drain::default())
 }
 
-/// [`router`], with another patience than usual.
-fn router_for(server: Arc<Server>, patience: Patience) -> Router {
+/// [`router`], with another patience than usual, for a server that may be about to stop.
+fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
     oauth::routes(&server.issuer)
         .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+        .route("/readyz", get(move |server| ready(health::ready(server, &drain))))
         .route(openapi::PATH, get(openapi::serve))
         .fallback(|| async { plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here") })
         .method_not_allowed_fallback(|| async {
