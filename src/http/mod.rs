@@ -23,6 +23,7 @@ use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::forward_auth;
 use crate::oauth;
 use crate::web::Server;
 
@@ -55,6 +56,7 @@ pub fn router(server: Arc<Server>) -> Router {
 /// [`router`], with another patience than usual.
 fn router_for(server: Arc<Server>, patience: Patience) -> Router {
     oauth::routes(&server.issuer)
+        .merge(forward_auth::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route(openapi::PATH, get(openapi::serve))
