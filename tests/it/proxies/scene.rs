@@ -133,6 +133,7 @@ pub(super) async fn asks_about_each_request(scene: &Scene, shop: &Tenant<'_>, fr
     believes_no_client(scene, shop, front).await;
     refuses_what_is_not_good_enough(scene, shop, front).await;
     refuses_what_has_ended(scene, shop, front).await;
+    lets_raw_keys_pass_where_their_project_does(scene, shop, front).await;
     admits_nobody_while_it_cannot_be_known(scene, shop, front).await;
 }
 
@@ -219,6 +220,29 @@ async fn refuses_what_has_ended(scene: &Scene, shop: &Tenant<'_>, front: &str) {
         let seen = scene.ask(front, FAR, &[("Authorization", &bearer(&token))]).await;
         assert_eq!(seen.verdict(), (401, reason));
     }
+}
+
+async fn lets_raw_keys_pass_where_their_project_does(scene: &Scene, shop: &Tenant<'_>, front: &str) {
+    let key = shop.key("orders:read").allow(&format!("{NEAR}/32")).create().await;
+    let presented = [("X-App-Id", key.id.as_str()), ("X-App-Token", &key.secret)];
+    assert_eq!(scene.ask(front, NEAR, &presented).await.verdict(), (401, "raw_key"));
+    scene.app.shell.set_raw_keys(&shop.project.id, true).await.unwrap();
+    scene.app.follow().await;
+    let authorization = bearer(&key.secret);
+    for presented in [&presented[..], &[("Authorization", &*authorization)]] {
+        let seen = scene.ask(front, NEAR, presented).await;
+        assert_eq!(seen.verdict(), (200, ""));
+        assert_eq!(seen.sent("x-auth-key-id"), &json!([key.id.as_str()]));
+        assert!(!seen.sent.to_string().contains(&key.secret), "credentials end at the gate");
+        assert_eq!(scene.ask(front, FAR, presented).await.verdict(), (403, "address"));
+    }
+    let guess = [("X-App-Id", key.id.as_str()), ("X-App-Token", "a-wrong-secret-of-some-length")];
+    for _ in 0..10 {
+        assert_eq!(scene.ask(front, FAR, &guess).await.verdict(), (401, "unknown_key"));
+    }
+    let slowed = scene.ask(front, FAR, &guess).await;
+    assert_eq!(slowed.status, 429);
+    assert!(!slowed.retry_after.is_empty());
 }
 
 async fn admits_nobody_while_it_cannot_be_known(scene: &Scene, shop: &Tenant<'_>, front: &str) {
