@@ -204,6 +204,31 @@ async fn a_stale_server_admits_no_key_and_asks_no_database() {
 }
 
 #[tokio::test]
+async fn without_the_database_a_known_key_passes_for_as_long_as_the_list_is_fresh() {
+    let app = App::on_a_file().await;
+    let shop = app.tenant("shop").await;
+    allow(&shop, true).await;
+    let (known, new) = (shop.key("items").create().await, shop.key("items").create().await);
+    let token = new.token("").await;
+    app.clock.advance(Duration::from_secs(31));
+    app.follow().await;
+    assert_eq!(both(&shop, "", &known, |q| q).await, admitted());
+    let aside = app.database().with_extension("aside");
+    std::fs::rename(app.database(), &aside).unwrap();
+    app.clock.advance(Duration::from_secs(30));
+    assert!(app.server.sync.step().await.is_err());
+    let unknown = refused(503, "temporarily_unavailable");
+    assert_eq!(of(verify(&shop, "").bearer(&token)).await, admitted());
+    assert_eq!(both(&shop, "", &known, |q| q).await, admitted());
+    assert_eq!(both(&shop, "", &new, |q| q).await, unknown);
+    app.clock.advance(Duration::from_millis(1));
+    assert_eq!(both(&shop, "", &known, |q| q).await, unknown);
+    std::fs::rename(&aside, app.database()).unwrap();
+    app.follow().await;
+    assert_eq!(both(&shop, "", &new, |q| q).await, admitted());
+}
+
+#[tokio::test]
 async fn what_is_presented_is_one_key_and_whole() {
     // S8: never the first of two.
     let app = App::patient().await;
