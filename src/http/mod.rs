@@ -23,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
+use crate::forward_auth;
 use crate::oauth;
 use crate::web::Server;
 use drain::Drain;
@@ -58,6 +59,7 @@ pub fn router(server: Arc<Server>) -> Router {
 /// [`router`], with another patience than usual, for a server that may be about to stop.
 fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
     oauth::routes(&server.issuer)
+        .merge(forward_auth::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(move |server| ready(health::ready(server, &drain))))
         .route(openapi::PATH, get(openapi::serve))

@@ -109,6 +109,11 @@ impl Form {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// Every parameter and its value, empty ones too.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.0.as_str()))
+    }
+
     /// The values of a parameter that may stand more than once, without empty ones.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let named = self.0.iter().filter(move |(known, _)| known == name);

@@ -4,7 +4,9 @@ use portcullis_guard::{Class, Refusal};
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
+use crate::domain::RawKeyRefusal;
 use crate::oauth;
+use crate::web::Refused;
 
 type Member = (&'static str, RefOr<Schema>, Needed);
 
@@ -119,7 +121,10 @@ fn claims() -> RefOr<Schema> {
 fn refused() -> RefOr<Schema> {
     let judged = Refusal::ALL.into_iter().filter(|refusal| refusal.class() != Class::Unknown);
     let mut reasons: Vec<_> = judged.map(Refusal::reason).collect();
-    reasons.extend(["absent", "invalid_request"]);
+    reasons.extend(RawKeyRefusal::ALL.map(RawKeyRefusal::reason));
+    reasons.extend([Refused::ABSENT, Refused::INVALID_REQUEST]);
+    reasons.sort_unstable();
+    reasons.dedup();
     closed(vec![
         ("active", flag(false), Always),
         ("error", word(&["invalid_request", "invalid_token", "insufficient_scope"]), Always),

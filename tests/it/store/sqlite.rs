@@ -301,6 +301,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     for undo in [
         "DROP INDEX feed_killing",
         "DROP TABLE live_tokens",
+        "ALTER TABLE projects DROP COLUMN raw_keys",
         "ALTER TABLE projects DROP COLUMN live_tokens",
         "ALTER TABLE api_keys DROP COLUMN live_tokens",
         "ALTER TABLE api_keys DROP COLUMN auth_methods",
@@ -313,6 +314,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     let found = store.mint_record(&Lookup::Id(before.key.id.clone())).await.unwrap().value.unwrap();
     assert!(found.key.details.auth_methods.is_any());
     assert_eq!((found.key.details.live_tokens, found.project.live_tokens), (None, None));
+    assert!(!found.project.raw_keys);
     // A limit that comes finds what the older build has minted.
     let limit = ProjectEdit::SetLiveTokens(NonZeroU32::new(1));
     store.change_project(&project_change(&found.project, limit)).await.unwrap();
