@@ -123,6 +123,7 @@ pub(super) fn too_many(wait: Duration) -> Response {
 /// The proxy asks wrongly. 400 is neither an admission nor a refusal: no proxy tells its client that
 /// the token is bad.
 pub(super) fn misconfigured(why: &str) -> Response {
+    tracing::debug!(why, "a proxy asks wrongly");
     let why = format!("the proxy in front asks wrongly: {why}");
     nobody((StatusCode::BAD_REQUEST, told("invalid_request", &why)))
 }
