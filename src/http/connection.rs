@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::http::{HeaderValue, Request, Response, Version, header};
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
+
+use super::drain::Drain;
 
 /// The most connections at a time, if the system allows so many files.
 const MOST: u64 = 10_000;
@@ -22,13 +25,15 @@ const MOST: u64 = 10_000;
 pub(super) struct Watching<A> {
     inner: A,
     idle: Duration,
+    drain: Drain,
     places: Arc<Semaphore>,
 }
 
 impl<A> Watching<A> {
-    /// Lets go of connections between one and two spans of `idle` after their last request.
-    pub(super) fn new(inner: A, idle: Duration) -> Self {
-        Self { inner, idle, places: Arc::new(Semaphore::new(places())) }
+    /// Lets go of connections between one and two spans of `idle` after their last request, and with
+    /// their next answer once the server is about to stop.
+    pub(super) fn new(inner: A, idle: Duration, drain: Drain) -> Self {
+        Self { inner, idle, drain, places: Arc::new(Semaphore::new(places())) }
     }
 }
 
@@ -56,9 +61,10 @@ where
             return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });
         };
         let (accepting, idle) = (self.inner.accept(stream, service), self.idle);
+        let drain = self.drain.clone();
         Box::pin(async move {
             let (inner, service) = accepting.await?;
-            let turns = Arc::new(Turns::default());
+            let turns = Arc::new(Turns { drain, ..Turns::default() });
             let timer = Box::pin(sleep(idle));
             let watched = Watched { inner, turns: turns.clone(), seen: 0, timer, idle, _place: place };
             Ok((watched, Counted { inner: service, turns }))
@@ -71,6 +77,7 @@ where
 struct Turns {
     begun: AtomicU64,
     ended: AtomicU64,
+    drain: Drain,
 }
 
 /// A request that is under way until this is dropped.
@@ -97,9 +104,9 @@ pub(super) struct Counted<S> {
     turns: Arc<Turns>,
 }
 
-impl<S, R> Service<R> for Counted<S>
+impl<S, B, C> Service<Request<B>> for Counted<S>
 where
-    S: Service<R>,
+    S: Service<Request<B>, Response = Response<C>>,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -110,10 +117,18 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // HTTP/2 has another way to say that a connection ends, and says it when it does.
+        let is_told_by_header = request.version() < Version::HTTP_2;
         let (turn, answering) = (Turn::begin(&self.turns), self.inner.call(request));
         Box::pin(async move {
-            let answer = answering.await;
+            let mut answer = answering.await;
+            if let Ok(answer) = &mut answer
+                && is_told_by_header
+                && turn.0.drain.has_begun()
+            {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             drop(turn);
             answer
         })

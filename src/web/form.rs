@@ -139,6 +139,9 @@ fn check_headers(headers: &HeaderMap) -> Result<(), FormError> {
 /// without two hex digits and for what is not UTF-8.
 #[must_use]
 pub fn decode(raw: &str) -> Option<String> {
+    if !raw.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Some(raw.to_owned());
+    }
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.bytes();
     while let Some(byte) = rest.next() {

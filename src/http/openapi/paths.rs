@@ -149,7 +149,11 @@ fn document(what: &str, schema: &str) -> OperationBuilder {
 fn ready() -> OperationBuilder {
     let answers = Answers::new()
         .good(StatusCode::OK, "The revocation list is fresh enough to admit anybody.", "Ready")
-        .good(StatusCode::SERVICE_UNAVAILABLE, "It is too old: nobody is admitted.", "Stale");
+        .good(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "It is too old: nobody is admitted. Or the server is stopping.",
+            "NotReady",
+        );
     operation("Whether anybody can be admitted.", answers)
 }
 

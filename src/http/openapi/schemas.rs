@@ -29,8 +29,8 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("Metadata", metadata()),
         ("KeySet", key_set()),
         ("Alive", closed(vec![("status", word(&["alive"]), Always)])),
-        ("Ready", ready(&["fresh", "late"])),
-        ("Stale", ready(&["stale"])),
+        ("Ready", closed(list_of_revocations(&["fresh", "late"]))),
+        ("NotReady", not_ready()),
     ]
 }
 
@@ -157,9 +157,15 @@ fn key_set() -> RefOr<Schema> {
     closed(vec![("keys", list(closed(members)), Always)])
 }
 
-fn ready(words: &[&str]) -> RefOr<Schema> {
+fn not_ready() -> RefOr<Schema> {
+    let mut members = list_of_revocations(&["fresh", "late", "stale"]);
+    members.push(("stopping", flag(true), Perhaps));
+    closed(members)
+}
+
+fn list_of_revocations(words: &[&str]) -> Vec<Member> {
     let age = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
         .description(Some("Milliseconds since the revocation list was read."));
-    closed(vec![("revocation_list", word(words), Always), ("age_ms", age.into(), Always)])
+    vec![("revocation_list", word(words), Always), ("age_ms", age.into(), Always)]
 }

@@ -11,18 +11,22 @@ use crate::store::error::Error;
 use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{NewProject, Projects};
 
+use super::again::again;
 use super::publish::conclude;
 use super::{PostgresStore, live_tokens};
 
 #[async_trait]
 impl Projects for PostgresStore {
     async fn create_project(&self, new: &NewProject) -> Result<Position, Error> {
-        let mut work = self.write().await?;
-        insert(&mut work, &new.project).await?;
-        let position = conclude(&mut work, &new.audit, &new.feed).await?;
-        set_changed(&mut work, &new.project.id, position).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let mut work = self.write().await?;
+            insert(&mut work, &new.project).await?;
+            let position = conclude(&mut work, &new.audit, &new.feed).await?;
+            set_changed(&mut work, &new.project.id, position).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
@@ -60,18 +64,21 @@ impl Projects for PostgresStore {
     }
 
     async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error> {
-        let project = &change.project.id;
-        let mut work = self.write().await?;
-        expect_unchanged(&mut work, project, change.project.changed).await?;
-        edit(&mut work, project, &change.edit, change.audit.at).await?;
-        let position = conclude(&mut work, &change.audit, &change.feed).await?;
-        set_changed(&mut work, project, position).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let project = &change.project.id;
+            let mut work = self.write().await?;
+            expect_unchanged(&mut work, project, change.project.changed).await?;
+            edit(&mut work, project, &change.edit, change.audit.at).await?;
+            let position = conclude(&mut work, &change.audit, &change.feed).await?;
+            set_changed(&mut work, project, position).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 }
 
-pub(super) async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
+async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
     let row: Option<ProjectRow> = sqlx::query_as(
         "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id = $1",
     )
@@ -81,10 +88,7 @@ pub(super) async fn project(connection: &mut PgConnection, id: &ProjectId) -> Re
     row.map(Project::try_from).transpose()
 }
 
-pub(super) async fn catalogue(
-    connection: &mut PgConnection,
-    project: &ProjectId,
-) -> Result<Catalogue, Error> {
+async fn catalogue(connection: &mut PgConnection, project: &ProjectId) -> Result<Catalogue, Error> {
     let scopes: Vec<CatalogueRow> = sqlx::query_as(
         "SELECT s.scope, s.description, i.included \
          FROM scopes AS s LEFT JOIN scope_includes AS i ON i.project = s.project AND i.scope = s.scope \
@@ -96,10 +100,7 @@ pub(super) async fn catalogue(
     rows::catalogue(project, scopes)
 }
 
-pub(super) async fn audiences(
-    connection: &mut PgConnection,
-    project: &ProjectId,
-) -> Result<Vec<Audience>, Error> {
+async fn audiences(connection: &mut PgConnection, project: &ProjectId) -> Result<Vec<Audience>, Error> {
     let audiences: Vec<String> =
         sqlx::query_scalar("SELECT audience FROM audiences WHERE project = $1 ORDER BY audience")
             .bind(project.as_str())

@@ -42,9 +42,9 @@ impl TryFrom<ProjectRow> for Project {
 /// A scope and one that it includes, if any: as many rows as there are of these.
 #[derive(FromRow)]
 pub(in crate::store) struct CatalogueRow {
-    scope: String,
-    description: String,
-    included: Option<String>,
+    pub(in crate::store) scope: String,
+    pub(in crate::store) description: String,
+    pub(in crate::store) included: Option<String>,
 }
 
 /// The catalogue that the rows of a project make up.
