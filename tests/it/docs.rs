@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+use portcullis::domain::RawKeyRefusal;
+use portcullis::web::Refused;
+use portcullis_guard::{Class, Refusal};
+
 use crate::support::{PROGRAM, Serving};
 
 /// The block of a page that says that a test runs it.
@@ -88,6 +92,16 @@ fn the_lines_about_proxies_work_as_pasted() {
     assert_eq!(statuses, ["200 OK", "403 Forbidden", "401 Unauthorized", "401 Unauthorized"], "{said}");
     let names = said.lines().filter_map(|line| line.strip_prefix("x-auth-key-id: "));
     assert_eq!(names.filter(|name| name.starts_with("pk_live_")).count(), 1, "{said}");
+}
+
+#[test]
+fn every_reason_of_a_refusal_is_explained() {
+    let page = include_str!("../../docs/proxies.md");
+    let tokens = Refusal::ALL.into_iter().filter(|refusal| refusal.class() != Class::Unknown);
+    let reasons = tokens.map(Refusal::reason).chain(RawKeyRefusal::ALL.map(RawKeyRefusal::reason));
+    for reason in reasons.chain([Refused::ABSENT, Refused::INVALID_REQUEST]) {
+        assert!(page.contains(&format!("`{reason}`")), "{reason}");
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
