@@ -97,7 +97,7 @@ impl RawKeyRefusal {
             Self::Revoked => "revoked",
             Self::Expired => "expired",
             Self::Audience => "audience",
-            Self::TooLong => "too_long",
+            Self::TooLong => "scope_too_long",
             Self::ScopeRequired => "scope_required",
             Self::Scope => "insufficient_scope",
             Self::Address => "address",

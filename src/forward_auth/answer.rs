@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use portcullis_guard::VerifiedClaims;
+use portcullis_guard::{ForwardedHeader, VerifiedClaims};
 use serde_json::json;
 
 use super::raw_key::Passing;
@@ -94,10 +94,20 @@ pub(super) fn admit(identity: &Identity<'_>, server: &Server) -> Response {
     identity.tell(headers);
     headers.insert(ACCEL_EXPIRES, secs.into());
     headers.insert(header::CACHE_CONTROL, value(&format!("private, max-age={secs}")));
-    let forwarded = server.client_address.header.name();
-    let depends = format!("Authorization, X-App-Id, X-App-Token, X-Required-Scope, Origin, {forwarded}");
-    headers.insert(header::VARY, value(&depends));
+    headers.insert(header::VARY, depends_on(server.client_address.header));
     response
+}
+
+/// The headers of a request that its answer depends on.
+fn depends_on(forwarded: ForwardedHeader) -> HeaderValue {
+    HeaderValue::from_static(match forwarded {
+        ForwardedHeader::XForwardedFor => {
+            "Authorization, X-App-Id, X-App-Token, X-Required-Scope, Origin, X-Forwarded-For"
+        }
+        ForwardedHeader::Forwarded => {
+            "Authorization, X-App-Id, X-App-Token, X-Required-Scope, Origin, Forwarded"
+        }
+    })
 }
 
 /// The request is refused.
@@ -123,6 +133,7 @@ pub(super) fn too_many(wait: Duration) -> Response {
 /// The proxy asks wrongly. 400 is neither an admission nor a refusal: no proxy tells its client that
 /// the token is bad.
 pub(super) fn misconfigured(why: &str) -> Response {
+    tracing::debug!(why, "a proxy asks wrongly");
     let why = format!("the proxy in front asks wrongly: {why}");
     nobody((StatusCode::BAD_REQUEST, told("invalid_request", &why)))
 }

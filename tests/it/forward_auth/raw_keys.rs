@@ -95,7 +95,7 @@ async fn a_raw_key_is_judged_by_the_rules_of_its_token() {
     );
     let many: Vec<String> = (0..100).map(|n| format!("{n:050}")).collect();
     let wide = shop.key(&many.join(" ")).create().await;
-    assert_eq!(both(&shop, "", &wide, |q| q).await, refused(401, "too_long"));
+    assert_eq!(both(&shop, "", &wide, |q| q).await, refused(401, "scope_too_long"));
 }
 
 #[tokio::test]

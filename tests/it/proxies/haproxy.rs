@@ -64,6 +64,7 @@ async fn haproxy_judges_a_token_by_what_it_says() {
 
     assert_eq!(seen.status, 200, "{seen:?} {}", proxy.told());
     assert_named(&seen, &key, &token);
+    assert!(!seen.sent.to_string().contains(&token), "credentials end at the gate");
     let wide = shop.key("orders:*").create().await.token("").await;
     assert_eq!(status(&scene, &proxy, &wide).await, 200, "a wildcard covers");
     for scope in ["vouchers", "orders:reader", "xorders:read", "orders"] {
