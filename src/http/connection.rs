@@ -4,15 +4,17 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::http::Request;
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
+
+use crate::web::Turns;
 
 /// The most connections at a time, if the system allows so many files.
 const MOST: u64 = 10_000;
@@ -66,40 +68,18 @@ where
     }
 }
 
-/// Requests of one connection.
-#[derive(Debug, Default)]
-struct Turns {
-    begun: AtomicU64,
-    ended: AtomicU64,
-}
-
-/// A request that is under way until this is dropped.
-struct Turn(Arc<Turns>);
-
-impl Turn {
-    fn begin(turns: &Arc<Turns>) -> Self {
-        turns.begun.fetch_add(1, Ordering::Relaxed);
-        Self(turns.clone())
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// The service of one connection, counting its requests. A request counts until its answer is
-/// handed over, not until it is sent: whoever does not read is let go as well.
+/// handed over, not until it is sent: whoever does not read is let go as well. An answer that goes on
+/// finds the count in its request, and tells of each step.
 #[derive(Clone)]
 pub(super) struct Counted<S> {
     inner: S,
     turns: Arc<Turns>,
 }
 
-impl<S, R> Service<R> for Counted<S>
+impl<S, B> Service<Request<B>> for Counted<S>
 where
-    S: Service<R>,
+    S: Service<Request<B>>,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -110,8 +90,9 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        let (turn, answering) = (Turn::begin(&self.turns), self.inner.call(request));
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.turns.clone());
+        let (turn, answering) = (self.turns.begin(), self.inner.call(request));
         Box::pin(async move {
             let answer = answering.await;
             drop(turn);
@@ -134,8 +115,8 @@ pub(super) struct Watched<T> {
 impl<T> Watched<T> {
     fn idles(&mut self, context: &mut Context<'_>) -> bool {
         while self.timer.as_mut().poll(context).is_ready() {
-            let ended = self.turns.ended.load(Ordering::Relaxed);
-            if ended == self.seen && ended == self.turns.begun.load(Ordering::Relaxed) {
+            let ended = self.turns.ended();
+            if ended == self.seen && self.turns.is_idle_after(ended) {
                 return true;
             }
             self.seen = ended;

@@ -70,7 +70,10 @@ fn router_for(server: Arc<Server>, patience: Patience) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             plain(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed")
         }))
-        .layer(from_fn(move |request: Request, next: Next| strict::in_time(patience.request, request, next)))
+        .layer(from_fn(move |request: Request, next: Next| {
+            let limit = patience.request + oauth::longest_wait(request.uri().path());
+            strict::in_time(limit, request, next)
+        }))
         .layer(from_fn(strict::one_host))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,

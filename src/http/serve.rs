@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::{Patience, limits, loops, renewal, router_for};
 use crate::keys::Uses;
+use crate::revocation::Log;
 use crate::tls::Certificate;
 use crate::web::Server;
 
@@ -57,6 +58,7 @@ pub struct Running {
     tending: JoinHandle<()>,
     renewing: JoinHandle<()>,
     uses: Arc<Uses>,
+    log: Arc<Log>,
     writer: JoinHandle<()>,
     grace: Duration,
 }
@@ -84,7 +86,7 @@ impl Running {
         let following = tokio::spawn(loops::follow(server.clone()));
         let rotating = tokio::spawn(loops::rotate(server.clone()));
         let tending = tokio::spawn(loops::tend(server.clone()));
-        let uses = server.uses.clone();
+        let (uses, log) = (server.uses.clone(), server.copy.log().clone());
         let app = router_for(server, patience).into_make_service_with_connect_info::<SocketAddr>();
         let Listener { socket, certificate } = listener;
         let renewing = tokio::spawn(renewal::renew(certificate.clone()));
@@ -99,12 +101,14 @@ impl Running {
             None => tokio::spawn(listening.acceptor(limits::plainly(patience)).http1_only().serve(app)),
         };
         let grace = patience.grace;
-        Ok(Self { handle, serving, following, rotating, tending, renewing, uses, writer, grace })
+        Ok(Self { handle, serving, following, rotating, tending, renewing, uses, log, writer, grace })
     }
 
     /// Stops: accepts nobody any more, finishes what is under way, writes down what is only in
     /// memory, flushes the issuance log.
     pub async fn stop(self) {
+        // Whoever follows the feed would wait for longer than there is time.
+        self.log.end();
         // A fifth of the time is the log's, which waits for nobody outside.
         let flush = self.grace / 5;
         self.handle.graceful_shutdown(Some(self.grace.saturating_sub(flush)));

@@ -5,9 +5,11 @@ mod bearer;
 pub mod form;
 mod request_id;
 mod server;
+mod turns;
 
 pub use address::ClientAddress;
 pub use bearer::{Bearer, NoBearer};
 pub use form::{Form, FormError};
 pub use request_id::RequestId;
 pub use server::{Error as BuildError, Parts, Server};
+pub use turns::{Turn, Turns};
