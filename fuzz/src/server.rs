@@ -35,7 +35,7 @@ pub fn secret(input: &[u8]) {
     }
 }
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 14] = [
     "/oauth/token",
     "/oauth/introspect",
     "/oauth/revoke",
@@ -48,6 +48,8 @@ const PATHS: [&str; 12] = [
     "/healthz",
     "/readyz",
     "/",
+    "/oauth/revocations",
+    "/.well-known/portcullis-feed-jwks.json",
 ];
 const METHODS: [Method; 4] = [Method::POST, Method::GET, Method::HEAD, Method::PUT];
 const HEADERS: [&str; 9] = [

@@ -84,3 +84,8 @@ pub use system_clock::SystemClock;
 pub use time::{CLOCK_TOLERANCE, Timestamp, clock_error};
 pub use verified::VerifiedTokens;
 pub use verify::{Gate, Place, Required, Unverified, Verifier, Whose};
+
+/// The lines of the README compile.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

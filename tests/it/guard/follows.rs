@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use portcullis::keys::acts::KeyAct;
 use portcullis_guard::{BuildError, Freshness, Guard, Position, Refusal};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::timeout;
 
 use super::{House, fresh, judge, refusal, soon};
@@ -123,4 +125,75 @@ async fn the_last_guard_that_is_dropped_ends_what_follows() {
     soon("the second one follows", || house.between.asked("/oauth/revocations") > asked + 2).await;
     drop(second);
     soon("nothing of it is left", || Arc::strong_count(&house.app.clock) == held).await;
+}
+
+/// Threat S21 at the guard: what is tightened after minting kills, what is loosened gives nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_that_takes_something_away_kills_at_the_guard_and_one_that_gives_does_not() {
+    let house = House::start().await;
+    let app = &house.app;
+    let shop = app.tenant("shop").await;
+    let (watcher, key) = (key_of(&shop).await, shop.key("orders:read").create().await);
+    let guard = house.guard(&shop, &watcher).build().unwrap();
+    fresh(&guard).await;
+    let token = key.token("").await;
+    key.edit(|details| details.permissions = "orders:read orders:write".parse().unwrap()).await;
+    app.follow().await;
+    assert_eq!(refusal(&guard, &token), None);
+    assert_eq!(judge(&guard, &token, "orders:write").err(), Some(Refusal::Scope), "it gains nothing");
+    key.edit(|details| details.allowlist = "10.0.0.0/8".parse().unwrap()).await;
+    app.follow().await;
+    caught_up(app, &guard).await;
+    assert_eq!(refusal(&guard, &token), Some(Refusal::Revoked));
+}
+
+/// Nobody knows any more where it stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_that_missed_too_much_begins_anew() {
+    let house = House::start().await;
+    let app = &house.app;
+    let shop = app.tenant("shop").await;
+    let (watcher, key) = (key_of(&shop).await, shop.key("orders:read").create().await);
+    let guard = house.guard(&shop, &watcher).without_stream().build().unwrap();
+    fresh(&guard).await;
+    let (token, stood) = (key.token("").await, guard.position());
+    house.between.goes(super::between::Way::Cut);
+    key.act(KeyAct::RevokeTokens).await;
+    app.follow().await;
+    for _ in 0..200 {
+        app.pass(Duration::from_secs(25)).await;
+    }
+    assert_eq!(refusal(&guard, &token), Some(Refusal::Expired));
+    assert_eq!((guard.freshness(), guard.position()), (Freshness::Stale, stood));
+    key.act(KeyAct::RevokeTokens).await;
+    app.follow().await;
+    house.between.goes(super::between::Way::Honest);
+    fresh(&guard).await;
+    assert_eq!(refusal(&guard, &key.token("").await), None);
+    assert_eq!(guard.position(), app.server.copy.applied());
+}
+
+/// The database was put back, and has gone on differently: same position, another mark.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_that_meets_another_history_begins_anew() {
+    let house = House::on_a_file().await;
+    let app = &house.app;
+    let shop = app.tenant("shop").await;
+    let (watcher, key) = (key_of(&shop).await, shop.key("orders:read").create().await);
+    let token = key.token("").await;
+    key.act(KeyAct::RevokeTokens).await;
+    app.follow().await;
+    let guard = house.guard(&shop, &watcher).without_stream().build().unwrap();
+    fresh(&guard).await;
+    assert_eq!(refusal(&guard, &token), Some(Refusal::Revoked));
+
+    let mut database = SqliteConnectOptions::new().filename(app.database()).connect().await.unwrap();
+    let undo = "UPDATE feed SET tag = x'0102030405060708', entry = '{\"changed\":\"signing_keys\"}', \
+                kind = 'signing_keys_changed' WHERE position = (SELECT max(position) FROM feed)";
+    sqlx::query(undo).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    app.pass(Duration::from_secs(5)).await;
+
+    soon("the old list is gone", || refusal(&guard, &token).is_none()).await;
+    assert_ne!(guard.freshness(), Freshness::Stale);
 }

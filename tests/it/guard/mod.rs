@@ -13,7 +13,7 @@ use std::time::Duration;
 use portcullis_guard::{Builder, Freshness, Guard, Place, Refusal, Required, ScopeSet, VerifiedClaims};
 use tokio::time::timeout;
 
-use crate::support::{App, Build, DEADLINE, Key, Tenant, plain_client};
+use crate::support::{App, Build, DEADLINE, Engine, Key, Tenant, plain_client};
 use between::Between;
 
 /// A server, and the way to it.
@@ -24,9 +24,18 @@ struct House {
 
 impl House {
     async fn start() -> Self {
+        Self::build(Build::default()).await
+    }
+
+    /// On SQLite, whatever the engine of the run is.
+    async fn on_a_file() -> Self {
+        Self::build(Build::default().on(Engine::Sqlite)).await
+    }
+
+    async fn build(build: Build) -> Self {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
-        let app = Build::default().set("PORTCULLIS_ISSUER", &issuer).start().await;
+        let app = build.set("PORTCULLIS_ISSUER", &issuer).start().await;
         let between = Between::start(listener, app.router.clone());
         Self { app, between }
     }
