@@ -153,6 +153,7 @@ impl Failure {
             store::Error::Unavailable(Unavailable::Locked(_) | Unavailable::Slow) => {
                 "end whatever holds it, and run the command again"
             }
+            store::Error::Unavailable(Unavailable::Undone(_)) => "run the command again",
             store::Error::Unavailable(Unavailable::Other(_)) => {
                 "check that it is a database of Portcullis which you may read and write"
             }

@@ -91,6 +91,14 @@ pub(super) fn url(text: &str) -> Result<DatabaseUrl, Problem> {
         let fix = format!("after the question mark use only {}", PARAMETERS.join(", "));
         return Err(Problem::new("it has a parameter that is none", fix));
     }
+    let of = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value);
+    let is_checked = of("sslmode").is_some_and(|mode| matches!(&*mode, "verify-ca" | "verify-full"));
+    if of("sslrootcert").is_some() && !is_checked {
+        return Err(Problem::new(
+            "it has an sslrootcert, by which nothing is checked without sslmode=verify-full",
+            "add sslmode=verify-full after the question mark",
+        ));
+    }
     Ok(DatabaseUrl(url))
 }
 
@@ -131,6 +139,8 @@ mod tests {
             ("hunter2", "it is not a URL"),
             ("mysql://u:hunter2@db/p", "it is not the URL of a PostgreSQL database"),
             ("postgres://db/p?passwort=hunter2", "it has a parameter that is none"),
+            ("postgres://u:hunter2@db/p?sslrootcert=ca.pem", "it has an sslrootcert, by which nothing"),
+            ("postgres://u:hunter2@db/p?sslmode=require&sslrootcert=ca.pem", "it has an sslrootcert"),
         ] {
             let message = url(text).unwrap_err().to_string();
             assert!(message.starts_with(why) && !message.contains("hunter2"), "{message}");

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::http::Request;
+use axum::http::{HeaderValue, Request, Response, Version, header};
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
+use super::drain::Drain;
 use crate::web::Turns;
 
 /// The most connections at a time, if the system allows so many files.
@@ -24,13 +25,15 @@ const MOST: u64 = 10_000;
 pub(super) struct Watching<A> {
     inner: A,
     idle: Duration,
+    drain: Drain,
     places: Arc<Semaphore>,
 }
 
 impl<A> Watching<A> {
-    /// Lets go of connections between one and two spans of `idle` after their last request.
-    pub(super) fn new(inner: A, idle: Duration) -> Self {
-        Self { inner, idle, places: Arc::new(Semaphore::new(places())) }
+    /// Lets go of connections between one and two spans of `idle` after their last request, and with
+    /// their next answer once the server is about to stop.
+    pub(super) fn new(inner: A, idle: Duration, drain: Drain) -> Self {
+        Self { inner, idle, drain, places: Arc::new(Semaphore::new(places())) }
     }
 }
 
@@ -58,12 +61,13 @@ where
             return Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) });
         };
         let (accepting, idle) = (self.inner.accept(stream, service), self.idle);
+        let drain = self.drain.clone();
         Box::pin(async move {
             let (inner, service) = accepting.await?;
             let turns = Arc::new(Turns::default());
             let timer = Box::pin(sleep(idle));
             let watched = Watched { inner, turns: turns.clone(), seen: 0, timer, idle, _place: place };
-            Ok((watched, Counted { inner: service, turns }))
+            Ok((watched, Counted { inner: service, turns, drain }))
         })
     }
 }
@@ -75,11 +79,12 @@ where
 pub(super) struct Counted<S> {
     inner: S,
     turns: Arc<Turns>,
+    drain: Drain,
 }
 
-impl<S, B> Service<Request<B>> for Counted<S>
+impl<S, B, C> Service<Request<B>> for Counted<S>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<B>, Response = Response<C>>,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -92,9 +97,18 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.extensions_mut().insert(self.turns.clone());
+        // HTTP/2 has another way to say that a connection ends, and says it when it does.
+        let is_told_by_header = request.version() < Version::HTTP_2;
         let (turn, answering) = (self.turns.begin(), self.inner.call(request));
+        let drain = self.drain.clone();
         Box::pin(async move {
-            let answer = answering.await;
+            let mut answer = answering.await;
+            if let Ok(answer) = &mut answer
+                && is_told_by_header
+                && drain.has_begun()
+            {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             drop(turn);
             answer
         })

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use portcullis_guard::Freshness;
 use serde_json::json;
 
+use super::drain::Drain;
 use crate::web::Server;
 
 /// `GET /healthz`: the process answers.
@@ -16,15 +17,23 @@ pub(super) async fn alive() -> Response {
     Json(json!({ "status": "alive" })).into_response()
 }
 
-/// `GET /readyz`: the copy of the revocation list is fresh enough to admit anybody. 503 if not.
-pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
+/// `GET /readyz`: the copy of the revocation list is fresh enough to admit anybody, and the server is
+/// not about to stop. 503 if not.
+pub(super) fn ready(State(server): State<Arc<Server>>, drain: &Drain) -> Response {
     let (status, word) = match server.copy.freshness() {
         Freshness::Fresh => (StatusCode::OK, "fresh"),
         Freshness::Late => (StatusCode::OK, "late"),
         Freshness::Stale => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
     };
     let age = server.copy.age().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-    let mut response = (status, Json(json!({ "revocation_list": word, "age_ms": age }))).into_response();
+    let mut body = json!({ "revocation_list": word, "age_ms": age });
+    let mut response = if drain.has_begun() {
+        body["stopping"] = true.into();
+        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    } else {
+        (status, Json(body)).into_response()
+    };
+    let status = response.status();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, 1.into());
     }

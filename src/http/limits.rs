@@ -9,6 +9,7 @@ use hyper_util::server::conn::auto::Builder;
 
 use super::Patience;
 use super::connection::Watching;
+use super::drain::Drain;
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -42,14 +43,18 @@ pub(super) fn limit(http: &mut Builder<TokioExecutor>, patience: Patience) {
 }
 
 /// Who is let in over plain TCP.
-pub(super) fn plainly(patience: Patience) -> Watching<NoDelayAcceptor> {
-    Watching::new(NoDelayAcceptor::new(), idle(patience))
+pub(super) fn plainly(patience: Patience, drain: Drain) -> Watching<NoDelayAcceptor> {
+    Watching::new(NoDelayAcceptor::new(), idle(patience), drain)
 }
 
 /// Who is let in over TLS.
-pub(super) fn by_tls(served: RustlsConfig, patience: Patience) -> Watching<RustlsAcceptor<NoDelayAcceptor>> {
+pub(super) fn by_tls(
+    served: RustlsConfig,
+    patience: Patience,
+    drain: Drain,
+) -> Watching<RustlsAcceptor<NoDelayAcceptor>> {
     let tls = RustlsAcceptor::new(served).handshake_timeout(patience.head);
-    Watching::new(tls.acceptor(NoDelayAcceptor::new()), idle(patience))
+    Watching::new(tls.acceptor(NoDelayAcceptor::new()), idle(patience), drain)
 }
 
 /// Longer than a head may take, so that HTTP/1 has the first word.

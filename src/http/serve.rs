@@ -1,5 +1,5 @@
-//! Listening and stopping: stop accepting, finish what is under way within
-//! ten seconds, flush the log.
+//! Listening and stopping: let nobody else in, answer whoever is connected for a while longer, finish
+//! what is under way within ten seconds, flush the log.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -8,12 +8,17 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
+use super::drain::{Drain, Entrance, Peer};
 use super::{Patience, limits, loops, renewal, router_for};
 use crate::keys::Uses;
 use crate::revocation::Log;
 use crate::tls::Certificate;
 use crate::web::Server;
+
+/// How often it is looked whether everybody who was connected has gone.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A bound socket that nobody is served on yet.
 #[derive(Debug)]
@@ -51,7 +56,8 @@ impl Listener {
 /// A server at work.
 #[derive(Debug)]
 pub struct Running {
-    handle: Handle<SocketAddr>,
+    handle: Handle<Peer>,
+    drain: Drain,
     serving: JoinHandle<io::Result<()>>,
     following: JoinHandle<()>,
     rotating: JoinHandle<()>,
@@ -82,45 +88,57 @@ impl Running {
         writer: JoinHandle<()>,
         patience: Patience,
     ) -> io::Result<Self> {
-        let handle = Handle::new();
+        let (handle, drain) = (Handle::new(), Drain::default());
         let following = tokio::spawn(loops::follow(server.clone()));
         let rotating = tokio::spawn(loops::rotate(server.clone()));
         let tending = tokio::spawn(loops::tend(server.clone()));
         let (uses, log) = (server.uses.clone(), server.copy.log().clone());
-        let app = router_for(server, patience).into_make_service_with_connect_info::<SocketAddr>();
+        let app =
+            router_for(server, patience, drain.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let Listener { socket, certificate } = listener;
         let renewing = tokio::spawn(renewal::renew(certificate.clone()));
-        let mut listening = axum_server::from_tcp(socket)?.handle(handle.clone());
+        let entrance = Entrance::at(socket, drain.clone())?;
+        let mut listening = axum_server::Server::<Peer>::from_listener(entrance).handle(handle.clone());
         limits::limit(listening.http_builder(), patience);
-        let serving = match certificate {
-            Some(certificate) => {
-                let secure = listening.acceptor(limits::by_tls(certificate.served(), patience));
-                tokio::spawn(secure.serve(app))
-            }
+        let serving = if let Some(certificate) = certificate {
+            let acceptor = limits::by_tls(certificate.served(), patience, drain.clone());
+            tokio::spawn(listening.acceptor(acceptor).serve(app))
+        } else {
             // Without TLS nobody speaks HTTP/2.
-            None => tokio::spawn(listening.acceptor(limits::plainly(patience)).http1_only().serve(app)),
+            let acceptor = limits::plainly(patience, drain.clone());
+            tokio::spawn(listening.acceptor(acceptor).http1_only().serve(app))
         };
         let grace = patience.grace;
-        Ok(Self { handle, serving, following, rotating, tending, renewing, uses, log, writer, grace })
+        Ok(Self { handle, drain, serving, following, rotating, tending, renewing, uses, log, writer, grace })
     }
 
-    /// Stops: accepts nobody any more, finishes what is under way, writes down what is only in
-    /// memory, flushes the issuance log.
+    /// Stops: lets nobody else in and answers each connection once more, finishes what is under way,
+    /// writes down what is only in memory, flushes the issuance log.
     pub async fn stop(self) {
         // Whoever follows the feed would wait for longer than there is time.
         self.log.end();
-        // A fifth of the time is the log's, which waits for nobody outside.
-        let flush = self.grace / 5;
-        self.handle.graceful_shutdown(Some(self.grace.saturating_sub(flush)));
+        // A fifth of the time is the log's, which waits for nobody outside; a tenth is theirs who are
+        // connected and have not asked yet.
+        let (flush, once_more) = (self.grace / 5, self.grace / 10);
+        self.drain.begin();
+        let _ = timeout(once_more, self.nobody_is_connected()).await;
+        self.handle.graceful_shutdown(Some(self.grace.saturating_sub(flush + once_more)));
         let _ = self.serving.await;
         for task in [self.following, self.rotating, self.tending, self.renewing] {
             task.abort();
             let _ = task.await;
         }
-        if let Ok(Err(error)) = tokio::time::timeout(self.grace, self.uses.write()).await {
+        if let Ok(Err(error)) = timeout(self.grace, self.uses.write()).await {
             loops::uses_unwritten(&error);
         }
         // The last reference to the server is gone with its requests; the writer ends by itself.
-        let _ = tokio::time::timeout(flush, self.writer).await;
+        let _ = timeout(flush, self.writer).await;
+    }
+
+    async fn nobody_is_connected(&self) {
+        self.drain.nobody_comes().await;
+        while self.handle.connection_count() > 0 {
+            sleep(LOOK).await;
+        }
     }
 }

@@ -100,6 +100,7 @@ fn administration(at: Timestamp) -> Project {
         name: "Administrators".to_owned(),
         algorithm: SigningAlgorithm::default(),
         live_tokens: None,
+        raw_keys: false,
         created_at: at,
         changed: Position::START,
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -14,6 +14,8 @@ use crate::keys::Denied;
 use crate::signing::Error as SigningError;
 use crate::store::Error as StoreError;
 use crate::web::FormError;
+
+pub(super) use crate::web::no_store;
 
 /// A refusal of an OAuth endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -193,15 +195,6 @@ impl IntoResponse for Error {
         }
         response
     }
-}
-
-/// What keeps an answer out of every cache (RFC 6749 §5.1).
-#[must_use]
-pub(super) const fn no_store() -> [(HeaderName, HeaderValue); 2] {
-    [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::PRAGMA, HeaderValue::from_static("no-cache")),
-    ]
 }
 
 impl From<FormError> for Error {

@@ -41,6 +41,9 @@ pub enum Unavailable {
     /// Another process holds it.
     #[error("it is locked by another process")]
     Locked(#[source] sqlx::Error),
+    /// It has undone a transaction because of others, each time that it was tried.
+    #[error("it has undone what was asked of it in favour of others, each time that it was tried")]
+    Undone(#[source] sqlx::Error),
     /// It cannot be written.
     #[error("it is read-only; check owner and permissions of the data directory")]
     ReadOnly(#[source] sqlx::Error),
@@ -56,6 +59,14 @@ pub enum Unavailable {
     /// There is no file at its place.
     #[error("its file is gone: moved or deleted under the running server")]
     Gone,
+    /// It has not proven that it is the one that is meant.
+    #[error("{why} ({source})")]
+    Unproven {
+        /// What is missing, and what to do.
+        why: &'static str,
+        /// What the library says.
+        source: sqlx::Error,
+    },
     /// It was made by a newer release.
     #[error("it was made by a newer release of Portcullis; start that one")]
     Newer,

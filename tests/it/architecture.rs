@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
@@ -19,7 +19,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time", "tls"]),
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
-    ("http", &["keys", "oauth", "revocation", "store", "tls", "web"]),
+    ("forward_auth", &["domain", "keys", "web"]),
+    ("http", &["domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
     (
         "cli",
         &[

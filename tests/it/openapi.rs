@@ -170,6 +170,13 @@ async fn answers_are_as_described() {
     scene.get(verify, app.get(verify).bearer("a b"), 400).await;
     scene.get(verify, app.get(verify).without("host"), 400).await;
     scene.get(verify, app.get(&format!("{verify}?scope=nope")).bearer(&token), 403).await;
+    let (proxy, project) = ("/verify", &shop.project.id);
+    let asked = |more: &str| app.get(&format!("{proxy}?project={project}{more}"));
+    scene.get(proxy, asked("").bearer(&token), 200).await;
+    scene.get(proxy, asked(""), 401).await;
+    scene.get(proxy, asked("").bearer("a b"), 401).await;
+    scene.get(proxy, asked("&scope=nope").bearer(&token), 403).await;
+    scene.get(proxy, app.get(proxy).bearer(&token), 400).await;
     let documents = [
         "/.well-known/portcullis-feed-jwks.json",
         "/.well-known/oauth-authorization-server",
@@ -234,5 +241,7 @@ async fn answers_are_as_described_when_there_are_too_many_or_nothing_is_known() 
             503,
         )
         .await;
+    let proxy = format!("/verify?project={}", shop.project.id);
+    scene.get("/verify", app.get(&proxy).bearer(&token), 503).await;
     scene.get("/readyz", app.get("/readyz"), 503).await;
 }

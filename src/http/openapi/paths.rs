@@ -10,9 +10,10 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths
 use super::answers::Answers;
 use super::schemas::Needed::{Always, Perhaps};
 use super::schemas::{any_of, list, nonce, open, refused_with, scope, some_text, text, whole, word};
+use crate::forward_auth;
 use crate::oauth::{self, error_codes};
 
-const NONE: [&str; 0] = [];
+pub(super) const NONE: [&str; 0] = [];
 
 pub(super) fn all() -> Paths {
     let mut paths = PathsBuilder::new();
@@ -21,7 +22,7 @@ pub(super) fn all() -> Paths {
         let id = path.trim_matches('/').replace(['/', '.', '-'], "_");
         paths = paths.path(path, PathItem::new(method, operation.operation_id(Some(id)).build()));
     }
-    paths.build()
+    paths.path(forward_auth::PATH, super::forward_auth::item()).build()
 }
 
 fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
@@ -57,7 +58,7 @@ fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
     all
 }
 
-fn operation(summary: &str, answers: Answers) -> OperationBuilder {
+pub(super) fn operation(summary: &str, answers: Answers) -> OperationBuilder {
     OperationBuilder::new().summary(Some(summary)).responses(answers.build())
 }
 
@@ -182,7 +183,11 @@ fn document(what: &str, schema: &str) -> OperationBuilder {
 fn ready() -> OperationBuilder {
     let answers = Answers::new()
         .good(StatusCode::OK, "The revocation list is fresh enough to admit anybody.", "Ready")
-        .good(StatusCode::SERVICE_UNAVAILABLE, "It is too old: nobody is admitted.", "Stale");
+        .good(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "It is too old: nobody is admitted. Or the server is stopping.",
+            "NotReady",
+        );
     operation("Whether anybody can be admitted.", answers)
 }
 

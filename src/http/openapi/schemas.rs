@@ -4,7 +4,9 @@ use portcullis_guard::{Class, Refusal};
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
+use crate::domain::RawKeyRefusal;
 use crate::oauth;
+use crate::web::Refused;
 
 type Member = (&'static str, RefOr<Schema>, Needed);
 
@@ -28,8 +30,8 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("KeySet", key_set()),
         ("Revocations", revocations()),
         ("Alive", closed(vec![("status", word(&["alive"]), Always)])),
-        ("Ready", ready(&["fresh", "late"])),
-        ("Stale", ready(&["stale"])),
+        ("Ready", closed(list_of_revocations(&["fresh", "late"]))),
+        ("NotReady", not_ready()),
     ]
 }
 
@@ -120,7 +122,10 @@ fn claims() -> RefOr<Schema> {
 fn refused() -> RefOr<Schema> {
     let judged = Refusal::ALL.into_iter().filter(|refusal| refusal.class() != Class::Unknown);
     let mut reasons: Vec<_> = judged.map(Refusal::reason).collect();
-    reasons.extend(["absent", "invalid_request"]);
+    reasons.extend(RawKeyRefusal::ALL.map(RawKeyRefusal::reason));
+    reasons.extend([Refused::ABSENT, Refused::INVALID_REQUEST]);
+    reasons.sort_unstable();
+    reasons.dedup();
     closed(vec![
         ("active", flag(false), Always),
         ("error", word(&["invalid_request", "invalid_token", "insufficient_scope"]), Always),
@@ -170,9 +175,15 @@ fn key_set() -> RefOr<Schema> {
     closed(vec![("keys", list(closed(members)), Always)])
 }
 
-fn ready(words: &[&str]) -> RefOr<Schema> {
+fn not_ready() -> RefOr<Schema> {
+    let mut members = list_of_revocations(&["fresh", "late", "stale"]);
+    members.push(("stopping", flag(true), Perhaps));
+    closed(members)
+}
+
+fn list_of_revocations(words: &[&str]) -> Vec<Member> {
     let age = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
         .description(Some("Milliseconds since the revocation list was read."));
-    closed(vec![("revocation_list", word(words), Always), ("age_ms", age.into(), Always)])
+    vec![("revocation_list", word(words), Always), ("age_ms", age.into(), Always)]
 }

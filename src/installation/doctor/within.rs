@@ -26,6 +26,7 @@ pub(super) async fn examine(
             findings.push(mark(&founded));
             findings.push(issuer(&founded, settings));
             findings.extend(keys(store, files, settings, surroundings.clock.now()).await);
+            findings.extend(default_project(store, settings).await);
         }
         Ok(None) => {
             let fix = "run `portcullis init` or `portcullis serve`";
@@ -90,6 +91,20 @@ fn issuer(founded: &Founded, settings: &Settings) -> Finding {
         ),
         _ => Finding::ok(CHECK, format!("{on_record}, listener {listener}")),
     }
+}
+
+/// The project that proxies need not name.
+async fn default_project(store: &dyn Store, settings: &Settings) -> Option<Finding> {
+    const CHECK: &str = "default project";
+    let project = settings.default_project.as_ref()?;
+    Some(match store.project(project).await {
+        Ok(Some(project)) => Finding::ok(CHECK, format!("{}, called {}", project.id, project.name)),
+        Ok(None) => {
+            let fix = "set verify.default_project to one that `portcullis project list` shows";
+            Finding::wrong(CHECK, format!("there is no project {project}: nobody passes at /verify"), fix)
+        }
+        Err(error) => unusable(&error),
+    })
 }
 
 /// Whether clients that follow the issuer's URL on this machine would find nobody.

@@ -8,14 +8,18 @@ use crate::store::rows::AuditLogRow;
 use crate::store::{AuditLog, SealedRow};
 
 use super::PostgresStore;
+use super::again::again;
 use super::publish::append_audit;
 
 #[async_trait]
 impl AuditLog for PostgresStore {
     async fn note(&self, act: &AuditDraft) -> Result<(), Error> {
-        let mut work = self.write().await?;
-        append_audit(&mut work, act).await?;
-        work.commit().await
+        again(move || async move {
+            let mut work = self.write().await?;
+            append_audit(&mut work, act).await?;
+            work.commit().await
+        })
+        .await
     }
 
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {

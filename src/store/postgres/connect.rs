@@ -6,6 +6,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _};
 
+use super::refusal::not_connected;
 use crate::store::error::{Error, Unavailable};
 
 /// How long an act waits for its turn at the connections of this process, a new one included.
@@ -93,7 +94,7 @@ async fn is_there(connection: &mut PgConnection, idle_for: Duration) -> bool {
 /// go on trying until it gives up.
 pub(super) async fn try_out(place: &PgConnectOptions) -> Result<(), Error> {
     let attempt = async {
-        let mut connection = place.connect().await?;
+        let mut connection = place.connect().await.map_err(not_connected)?;
         check_primary(&mut connection).await?;
         Ok(connection.close().await?)
     };

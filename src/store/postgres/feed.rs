@@ -12,6 +12,7 @@ use crate::store::rows::{self, FeedRow, HeartbeatRow};
 use crate::store::{FeedLog, FeedRead, Heartbeat, TokenRevocation};
 
 use super::PostgresStore;
+use super::again::again;
 use super::publish::conclude;
 
 /// How long a node that gives no sign of life is remembered.
@@ -79,20 +80,23 @@ impl FeedLog for PostgresStore {
     /// One transaction: what was read is proven by the commit that follows it, for a primary that
     /// was replaced unnoticed reads on and commits no more.
     async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
-        let mut work = super::Work::begin(&self.pool, Some(self.beginnings.poll)).await?;
-        let row = sqlx::query_as(concat!("WITH alive AS (", alive!(), ") ", stand!()))
-            .bind(rows::stored(since))
-            .bind(&heartbeat.node)
-            .bind(heartbeat.started_at.millis())
-            .bind(heartbeat.seen_at.millis())
-            .bind(rows::stored(heartbeat.applied))
-            .bind(millis(heartbeat.age))
-            .fetch_optional(&mut *work)
-            .await?;
-        let (stand, clock) = stand(row, since)?;
-        let read = stand.read(entries(&mut work, since).await?, Some(clock));
-        work.commit().await?;
-        Ok(read)
+        again(move || async move {
+            let mut work = super::Work::begin(&self.pool, Some(self.beginnings.poll)).await?;
+            let row = sqlx::query_as(concat!("WITH alive AS (", alive!(), ") ", stand!()))
+                .bind(rows::stored(since))
+                .bind(&heartbeat.node)
+                .bind(heartbeat.started_at.millis())
+                .bind(heartbeat.seen_at.millis())
+                .bind(rows::stored(heartbeat.applied))
+                .bind(millis(heartbeat.age))
+                .fetch_optional(&mut *work)
+                .await?;
+            let (stand, clock) = stand(row, since)?;
+            let read = stand.read(entries(&mut work, since).await?, Some(clock));
+            work.commit().await?;
+            Ok(read)
+        })
+        .await
     }
 
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
@@ -108,42 +112,48 @@ impl FeedLog for PostgresStore {
 
     /// Counted before its turn comes: so many as revoke at the same moment may exceed the limit.
     async fn revoke_token(&self, revocation: &TokenRevocation) -> Result<Position, Error> {
-        let mut work = self.write().await?;
-        let live: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM feed WHERE kind = 'token' AND project = $1 AND ends_at > $2",
-        )
-        .bind(revocation.project.as_str())
-        .bind(revocation.audit.at.millis())
-        .fetch_one(&mut *work)
-        .await?;
-        if live >= i64::from(revocation.limit) {
-            return Err(Error::Full("revoked tokens"));
-        }
-        let position = conclude(&mut work, &revocation.audit, &revocation.feed).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let mut work = self.write().await?;
+            let live: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM feed WHERE kind = 'token' AND project = $1 AND ends_at > $2",
+            )
+            .bind(revocation.project.as_str())
+            .bind(revocation.audit.at.millis())
+            .fetch_one(&mut *work)
+            .await?;
+            if live >= i64::from(revocation.limit) {
+                return Err(Error::Full("revoked tokens"));
+            }
+            let position = conclude(&mut work, &revocation.audit, &revocation.feed).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 
     async fn forget(&self, now: Timestamp, until: Position, limit: u32) -> Result<u64, Error> {
-        let mut work = self.write().await?;
-        // What another server is deleting is left to it.
-        let forgotten = sqlx::query(
-            "DELETE FROM feed WHERE position IN (\
-               SELECT position FROM feed \
-               WHERE ends_at <= $1 AND position <= $2 AND position < (SELECT max(position) FROM feed) \
-               ORDER BY ends_at LIMIT $3 FOR UPDATE SKIP LOCKED)",
-        )
-        .bind(now.millis())
-        .bind(rows::stored(until))
-        .bind(i64::from(limit))
-        .execute(&mut *work)
-        .await?;
-        sqlx::query("DELETE FROM nodes WHERE seen_at < $1")
-            .bind(now.before(NODE_KEPT).millis())
+        again(move || async move {
+            let mut work = self.write().await?;
+            // What another server is deleting is left to it.
+            let forgotten = sqlx::query(
+                "DELETE FROM feed WHERE position IN (\
+                   SELECT position FROM feed \
+                   WHERE ends_at <= $1 AND position <= $2 AND position < (SELECT max(position) FROM feed) \
+                   ORDER BY ends_at LIMIT $3 FOR UPDATE SKIP LOCKED)",
+            )
+            .bind(now.millis())
+            .bind(rows::stored(until))
+            .bind(i64::from(limit))
             .execute(&mut *work)
             .await?;
-        work.commit().await?;
-        Ok(forgotten.rows_affected())
+            sqlx::query("DELETE FROM nodes WHERE seen_at < $1")
+                .bind(now.before(NODE_KEPT).millis())
+                .execute(&mut *work)
+                .await?;
+            work.commit().await?;
+            Ok(forgotten.rows_affected())
+        })
+        .await
     }
 }
 

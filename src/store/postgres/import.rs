@@ -11,6 +11,7 @@ use crate::store::import::Known;
 use crate::store::rows::{self, KnownRow};
 use crate::store::{Arrival, KeyBatch, KeyImport, KeyToImport};
 
+use super::again::again;
 use super::keys::{lifetime, written};
 use super::publish::conclude;
 use super::{PostgresStore, live_tokens};
@@ -18,21 +19,24 @@ use super::{PostgresStore, live_tokens};
 #[async_trait]
 impl KeyImport for PostgresStore {
     async fn import_keys(&self, batch: &KeyBatch) -> Result<Vec<Arrival>, Error> {
-        let mut work = self.write().await?;
-        let arrivals = batch.sort_out(&known(&mut work, batch).await?);
-        let chosen = batch.chosen(&arrivals);
-        if chosen.is_empty() {
-            return Ok(arrivals);
-        }
-        insert(&mut work, batch, &chosen).await.map_err(|error| match error {
-            // Somebody made it after it was looked for.
-            Error::Taken(_) => Error::Conflict,
-            other => other,
-        })?;
-        let position = conclude(&mut work, &batch.audit_of(&chosen), &batch.feed).await?;
-        set_changed(&mut work, &chosen, position).await?;
-        work.commit().await?;
-        Ok(arrivals)
+        again(move || async move {
+            let mut work = self.write().await?;
+            let arrivals = batch.sort_out(&known(&mut work, batch).await?);
+            let chosen = batch.chosen(&arrivals);
+            if chosen.is_empty() {
+                return Ok(arrivals);
+            }
+            insert(&mut work, batch, &chosen).await.map_err(|error| match error {
+                // Somebody made it after it was looked for.
+                Error::Taken(_) => Error::Conflict,
+                other => other,
+            })?;
+            let position = conclude(&mut work, &batch.audit_of(&chosen), &batch.feed).await?;
+            set_changed(&mut work, &chosen, position).await?;
+            work.commit().await?;
+            Ok(arrivals)
+        })
+        .await
     }
 
     async fn foresee_import(&self, batch: &KeyBatch) -> Result<Vec<Arrival>, Error> {

@@ -14,6 +14,7 @@ use crate::store::error::{Error, Unavailable};
 use crate::store::rows::{self, IssuedRow};
 use crate::store::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 
+use super::again::again;
 use super::{PostgresStore, live_tokens, partitions};
 
 /// How long the log has to commit: longer than anybody waits for it, and short enough that a link
@@ -51,12 +52,15 @@ macro_rules! unmoved {
 #[async_trait]
 impl IssuedTokens for PostgresStore {
     async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
-        let recorded = if tokens.iter().any(|token| token.limits.are_set()) {
-            timeout(PATIENCE, self.record_within_limits(tokens)).await
-        } else {
-            timeout(PATIENCE, self.record_unlimited(tokens)).await
-        };
-        recorded.unwrap_or(Err(Unavailable::Slow.into()))
+        let are_limited = tokens.iter().any(|token| token.limits.are_set());
+        let recorded = again(move || async move {
+            if are_limited {
+                self.record_within_limits(tokens).await
+            } else {
+                self.record_unlimited(tokens).await
+            }
+        });
+        timeout(PATIENCE, recorded).await.unwrap_or(Err(Unavailable::Slow.into()))
     }
 
     async fn issued_within(

@@ -9,6 +9,7 @@ use crate::store::error::Error;
 use crate::store::rows::{self, KeyRow};
 use crate::store::{Keys, NewKey, SecretUse};
 
+use super::again::again;
 use super::publish::conclude;
 use super::secrets::{self, NewSecret};
 use super::{PostgresStore, live_tokens};
@@ -16,12 +17,15 @@ use super::{PostgresStore, live_tokens};
 #[async_trait]
 impl Keys for PostgresStore {
     async fn create_key(&self, new: &NewKey) -> Result<Position, Error> {
-        let mut work = self.write().await?;
-        insert(&mut work, new).await?;
-        let position = conclude(&mut work, &new.audit, &new.feed).await?;
-        set_changed(&mut work, &new.key.id, position).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let mut work = self.write().await?;
+            insert(&mut work, new).await?;
+            let position = conclude(&mut work, &new.audit, &new.feed).await?;
+            set_changed(&mut work, &new.key.id, position).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 
     async fn keys(
@@ -46,19 +50,25 @@ impl Keys for PostgresStore {
     }
 
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
-        let mut work = self.write().await?;
-        expect_unchanged(&mut work, change).await?;
-        edit(&mut work, &change.key, &change.edit, change.audit.at).await?;
-        let position = conclude(&mut work, &change.audit, &change.feed).await?;
-        set_changed(&mut work, &change.key, position).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let mut work = self.write().await?;
+            expect_unchanged(&mut work, change).await?;
+            edit(&mut work, &change.key, &change.edit, change.audit.at).await?;
+            let position = conclude(&mut work, &change.audit, &change.feed).await?;
+            set_changed(&mut work, &change.key, position).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 
     async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), Error> {
-        let mut work = self.one_write().await?;
-        secrets::note_uses(&mut work, uses).await?;
-        Ok(work.commit().await?)
+        again(move || async move {
+            let mut work = self.one_write().await?;
+            secrets::note_uses(&mut work, uses).await?;
+            work.commit().await
+        })
+        .await
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! A server that cannot be written is not used: a standby may not know yet what was revoked.
 
+mod again;
 mod audit;
 mod connect;
 mod feed;

@@ -11,18 +11,22 @@ use crate::store::error::Error;
 use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{NewProject, Projects};
 
+use super::again::again;
 use super::publish::conclude;
 use super::{PostgresStore, live_tokens};
 
 #[async_trait]
 impl Projects for PostgresStore {
     async fn create_project(&self, new: &NewProject) -> Result<Position, Error> {
-        let mut work = self.write().await?;
-        insert(&mut work, &new.project).await?;
-        let position = conclude(&mut work, &new.audit, &new.feed).await?;
-        set_changed(&mut work, &new.project.id, position).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let mut work = self.write().await?;
+            insert(&mut work, &new.project).await?;
+            let position = conclude(&mut work, &new.audit, &new.feed).await?;
+            set_changed(&mut work, &new.project.id, position).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
@@ -35,7 +39,7 @@ impl Projects for PostgresStore {
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.map_or("", ProjectId::as_str))
         .bind(i64::from(limit))
@@ -60,20 +64,23 @@ impl Projects for PostgresStore {
     }
 
     async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error> {
-        let project = &change.project.id;
-        let mut work = self.write().await?;
-        expect_unchanged(&mut work, project, change.project.changed).await?;
-        edit(&mut work, project, &change.edit, change.audit.at).await?;
-        let position = conclude(&mut work, &change.audit, &change.feed).await?;
-        set_changed(&mut work, project, position).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let project = &change.project.id;
+            let mut work = self.write().await?;
+            expect_unchanged(&mut work, project, change.project.changed).await?;
+            edit(&mut work, project, &change.edit, change.audit.at).await?;
+            let position = conclude(&mut work, &change.audit, &change.feed).await?;
+            set_changed(&mut work, project, position).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 }
 
-pub(super) async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
+async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
     let row: Option<ProjectRow> = sqlx::query_as(
-        "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id = $1",
+        "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id = $1",
     )
     .bind(id.as_str())
     .fetch_optional(connection)
@@ -81,10 +88,7 @@ pub(super) async fn project(connection: &mut PgConnection, id: &ProjectId) -> Re
     row.map(Project::try_from).transpose()
 }
 
-pub(super) async fn catalogue(
-    connection: &mut PgConnection,
-    project: &ProjectId,
-) -> Result<Catalogue, Error> {
+async fn catalogue(connection: &mut PgConnection, project: &ProjectId) -> Result<Catalogue, Error> {
     let scopes: Vec<CatalogueRow> = sqlx::query_as(
         "SELECT s.scope, s.description, i.included \
          FROM scopes AS s LEFT JOIN scope_includes AS i ON i.project = s.project AND i.scope = s.scope \
@@ -96,10 +100,7 @@ pub(super) async fn catalogue(
     rows::catalogue(project, scopes)
 }
 
-pub(super) async fn audiences(
-    connection: &mut PgConnection,
-    project: &ProjectId,
-) -> Result<Vec<Audience>, Error> {
+async fn audiences(connection: &mut PgConnection, project: &ProjectId) -> Result<Vec<Audience>, Error> {
     let audiences: Vec<String> =
         sqlx::query_scalar("SELECT audience FROM audiences WHERE project = $1 ORDER BY audience")
             .bind(project.as_str())
@@ -111,14 +112,15 @@ pub(super) async fn audiences(
 /// Writes the row; its `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut PgConnection, project: &Project) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, created_at, changed) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0)",
+        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
     )
     .bind(project.id.as_str())
     .bind(project.kind.as_str())
     .bind(&project.name)
     .bind(project.algorithm.as_str())
     .bind(live_tokens::stored(project.live_tokens))
+    .bind(project.raw_keys)
     .bind(project.created_at.millis())
     .execute(connection)
     .await?;
@@ -171,6 +173,7 @@ async fn edit(
         ProjectEdit::SetLiveTokens(limit) => {
             live_tokens::limit_project(connection, project, *limit, at).await
         }
+        ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
     }
 }
 
@@ -265,6 +268,19 @@ async fn set_algorithm(
     sqlx::query("UPDATE projects SET algorithm = $2 WHERE id = $1")
         .bind(project.as_str())
         .bind(algorithm.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn set_raw_keys(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    allowed: bool,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE projects SET raw_keys = $2 WHERE id = $1")
+        .bind(project.as_str())
+        .bind(allowed)
         .execute(connection)
         .await?;
     Ok(())

@@ -10,6 +10,7 @@ use crate::store::rows::SigningKeyRow;
 use crate::store::{SigningKeys, SigningKeysChange, StoredSigningKey};
 
 use super::PostgresStore;
+use super::again::again;
 use super::publish::{conclude, take_turn};
 
 #[async_trait]
@@ -27,19 +28,22 @@ impl SigningKeys for PostgresStore {
     }
 
     async fn change_signing_keys(&self, change: &SigningKeysChange) -> Result<Position, Error> {
-        let mut work = self.write().await?;
-        // No lock on the rows of a set keeps another row from joining it; the turn does.
-        take_turn(&mut work).await?;
-        expect_unchanged(&mut work, &change.expected).await?;
-        for key in &change.retired {
-            retire(&mut work, key).await?;
-        }
-        if let Some(new) = &change.new {
-            insert(&mut work, new).await?;
-        }
-        let position = conclude(&mut work, &change.audit, &change.feed).await?;
-        work.commit().await?;
-        Ok(position)
+        again(move || async move {
+            let mut work = self.write().await?;
+            // No lock on the rows of a set keeps another row from joining it; the turn does.
+            take_turn(&mut work).await?;
+            expect_unchanged(&mut work, &change.expected).await?;
+            for key in &change.retired {
+                retire(&mut work, key).await?;
+            }
+            if let Some(new) = &change.new {
+                insert(&mut work, new).await?;
+            }
+            let position = conclude(&mut work, &change.audit, &change.feed).await?;
+            work.commit().await?;
+            Ok(position)
+        })
+        .await
     }
 }
 

@@ -8,6 +8,7 @@ use crate::store::error::Error;
 use crate::store::rows::{self, KeyRow};
 use crate::store::{Backup, Health, Restoration, Restored, Upkeep};
 
+use super::again::again;
 use super::publish::{append_audit, publish, take_turn};
 use super::{PostgresStore, live_tokens, signing_keys};
 
@@ -24,18 +25,23 @@ impl Upkeep for PostgresStore {
     /// In place, marked or not: what was loaded from a dump or recovered to a point in time has no
     /// mark of ours.
     async fn restore(&self, restoration: &Restoration) -> Result<Restored, Error> {
-        let mut work = self.write().await?;
-        take_turn(&mut work).await?;
-        sqlx::query("UPDATE installation SET backup_mark = NULL WHERE id = 1").execute(&mut *work).await?;
-        let at = restoration.audit.at;
-        let blocked = block_active_keys(&mut work).await?;
-        replace_signing_keys(&mut work, restoration, at).await?;
-        // They follow a database that is no more.
-        sqlx::query("DELETE FROM nodes").execute(&mut *work).await?;
-        append_audit(&mut work, &restoration.audit).await?;
-        let position = publish_restoration(&mut work, restoration, at).await?;
-        work.commit().await?;
-        Ok(Restored { position, blocked })
+        again(move || async move {
+            let mut work = self.write().await?;
+            take_turn(&mut work).await?;
+            sqlx::query("UPDATE installation SET backup_mark = NULL WHERE id = 1")
+                .execute(&mut *work)
+                .await?;
+            let at = restoration.audit.at;
+            let blocked = block_active_keys(&mut work).await?;
+            replace_signing_keys(&mut work, restoration, at).await?;
+            // They follow a database that is no more.
+            sqlx::query("DELETE FROM nodes").execute(&mut *work).await?;
+            append_audit(&mut work, &restoration.audit).await?;
+            let position = publish_restoration(&mut work, restoration, at).await?;
+            work.commit().await?;
+            Ok(Restored { position, blocked })
+        })
+        .await
     }
 
     async fn close(&self) {

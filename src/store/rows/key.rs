@@ -96,6 +96,31 @@ impl TryFrom<SecretRow> for StoredSecret {
     }
 }
 
+/// A secret in one row with its key, whose columns have the plain names; or that the key has none.
+#[derive(FromRow)]
+pub(in crate::store) struct SecretBesideKeyRow {
+    secret: Option<i64>,
+    digest: Option<Vec<u8>>,
+    secret_created_at: Option<i64>,
+    secret_expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    last_used_from: Option<String>,
+}
+
+impl SecretBesideKeyRow {
+    /// The secret, if there is one.
+    pub(in crate::store) fn secret(self) -> Option<SecretRow> {
+        Some(SecretRow {
+            id: self.secret?,
+            digest: self.digest?,
+            created_at: self.secret_created_at?,
+            expires_at: self.secret_expires_at,
+            last_used_at: self.last_used_at,
+            last_used_from: self.last_used_from,
+        })
+    }
+}
+
 /// What is known of a key that is to be imported.
 #[derive(FromRow)]
 pub(in crate::store) struct KnownRow {

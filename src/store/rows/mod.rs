@@ -17,7 +17,7 @@ use super::error::Error;
 
 pub(super) use feed::{FeedRow, HeartbeatRow, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
-pub(super) use key::{KeyRow, KnownRow, SecretRow};
+pub(super) use key::{KeyRow, KnownRow, SecretBesideKeyRow, SecretRow};
 pub(super) use log::{AuditLogRow, IssuedRow, hash};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
 

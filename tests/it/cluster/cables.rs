@@ -117,6 +117,15 @@ async fn a_slow_database_delays_and_never_widens() {
         assert_eq!(house.verdict(0, &valid).await.0, 200, "a check asks no database");
     }
     report(&format!("500 ms to the database: mints were answered {statuses:?}"));
+    // A key that no server has met: one statement for it and one for its project, and the log's.
+    let cold = house.key();
+    let began = now();
+    let token = house.token(0, &cold).await;
+    report(&format!(
+        "500 ms to the database: the first token of a key after {} ms",
+        began.elapsed().as_millis()
+    ));
+    house.until(1, &token, 200).await;
     house.shell.done(&["key", "block", &key.id]);
     let blocked = now();
     for node in [0, 1] {

@@ -172,9 +172,14 @@ impl House {
 
     /// A new key.
     pub(super) fn key(&self) -> Key {
+        self.key_with(&[])
+    }
+
+    /// The same, with further arguments.
+    pub(super) fn key_with(&self, further: &[&str]) -> Key {
         let create =
             ["key", "create", "--project", &self.project, "--name", "k", "--permission", "orders:read"];
-        let made = self.shell.done(&create);
+        let made = self.shell.done(&[&create, further].concat());
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         Key { id: text("key_id"), secret: text("secret") }
     }

@@ -1,4 +1,5 @@
-//! How long a block takes to reach every server, under load; and that no mint outruns it.
+//! How long a block takes to reach every server, under load; and that neither a check nor a mint that
+//! was on its way outruns it (threat S23).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

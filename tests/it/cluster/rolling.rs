@@ -1,5 +1,7 @@
 //! Every server is stopped and started again, one after the other, and no caller notices.
 
+use std::error::Error as _;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,9 +10,8 @@ use reqwest::Client;
 
 use super::house::{House, Key, is_real, report};
 
-/// Somebody who goes on to the next server where the connection is refused, or ended before a byte
-/// of an answer: a server that stops lets go of connections on which nothing has come yet. Nothing is
-/// harmed by being asked twice; a balancer is set up to do the same. An answer counts as it is.
+/// Somebody who goes on to the next server where the connection is refused, and in no other case: a
+/// server that stops answers whoever is connected. An answer counts as it is.
 #[derive(Clone)]
 struct Caller {
     http: Client,
@@ -33,7 +34,8 @@ impl Caller {
                     answer.bytes().await.expect("an answer that was begun is finished");
                     return status;
                 }
-                Err(_) => self.moved_on.fetch_add(1, Ordering::Relaxed),
+                Err(error) if is_refused(&error) => self.moved_on.fetch_add(1, Ordering::Relaxed),
+                Err(error) => panic!("{error:?}"),
             };
         }
     }
@@ -50,6 +52,13 @@ impl Caller {
     async fn check(&self, token: &str) -> u16 {
         self.status(|http, server| http.get(format!("{server}/v1/auth/verify")).bearer_auth(token)).await
     }
+}
+
+/// Whether nobody listens there.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let mut kinds = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    kinds.any(|kind| kind == io::ErrorKind::ConnectionRefused)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

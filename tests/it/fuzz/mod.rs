@@ -11,7 +11,7 @@ use proptest::sample::{Index, select};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::support::App;
+use crate::support::{App, Build};
 
 #[path = "../../../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "it is a crate of its own, too")]
@@ -155,7 +155,9 @@ fn no_parser_that_strangers_reach_fails_at_any_input() {
 
 static SERVER: LazyLock<(Runtime, App)> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let app = runtime.block_on(App::start());
+    // So that what is asked at /verify need not name one.
+    let build = Build::default().set("PORTCULLIS_VERIFY_DEFAULT_PROJECT", "prj_shop");
+    let app = runtime.block_on(build.start());
     (runtime, app)
 });
 

@@ -3,6 +3,7 @@
 mod bytes;
 mod loops;
 mod multiplexed;
+mod stopping;
 mod telling;
 mod tls;
 mod wire;

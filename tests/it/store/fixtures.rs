@@ -80,6 +80,7 @@ pub(crate) fn project(id: ProjectId) -> Project {
         name: "Shop".into(),
         algorithm: SigningAlgorithm::default(),
         live_tokens: None,
+        raw_keys: false,
         created_at: NOW,
         changed: Position::START,
     }

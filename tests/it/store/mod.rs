@@ -56,4 +56,5 @@ mod schema;
 mod secrets;
 mod signing_keys;
 mod sqlite;
+mod undone;
 mod upkeep;

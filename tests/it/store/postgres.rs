@@ -32,12 +32,12 @@ pub(super) async fn stranger(database: &PostgresDatabase) -> PgConnection {
     PgConnection::connect_with(&database.options()).await.unwrap()
 }
 
-async fn run(connection: &mut PgConnection, statement: &str) {
+pub(super) async fn run(connection: &mut PgConnection, statement: &str) {
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(connection).await.unwrap();
 }
 
 /// Waits until so many sessions of this database wait for a lock.
-async fn until_waiting(connection: &mut PgConnection, sessions: i64) {
+pub(super) async fn until_waiting(connection: &mut PgConnection, sessions: i64) {
     let waiting = async {
         loop {
             let found: i64 = sqlx::query_scalar(
@@ -148,6 +148,11 @@ async fn acts_of_every_kind_at_once_never_wait_in_a_circle() {
         });
     }
     timeout(DEADLINE, acting.join_all()).await.unwrap();
+    // What was undone because of a circle would have been done again unnoticed.
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    db.close().await;
+    let deadlocks: i64 = sqlx::query_scalar(deadlocks).fetch_one(db.postgres().0).await.unwrap();
+    assert_eq!(deadlocks, 0);
 }
 
 #[tokio::test]

@@ -303,6 +303,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
         "ALTER TABLE signing_keys DROP COLUMN purpose",
         "DROP INDEX feed_killing",
         "DROP TABLE live_tokens",
+        "ALTER TABLE projects DROP COLUMN raw_keys",
         "ALTER TABLE projects DROP COLUMN live_tokens",
         "ALTER TABLE api_keys DROP COLUMN live_tokens",
         "ALTER TABLE api_keys DROP COLUMN auth_methods",
@@ -317,6 +318,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     assert_eq!((found.key.details.live_tokens, found.project.live_tokens), (None, None));
     let signing = store.signing_keys().await.unwrap();
     assert!(signing.iter().all(|key| key.purpose == SigningPurpose::Tokens));
+    assert!(!found.project.raw_keys);
     // A limit that comes finds what the older build has minted.
     let limit = ProjectEdit::SetLiveTokens(NonZeroU32::new(1));
     store.change_project(&project_change(&found.project, limit)).await.unwrap();

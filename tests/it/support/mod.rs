@@ -12,6 +12,7 @@ mod link;
 mod postgres_server;
 mod request;
 mod serving;
+mod small_disk;
 mod tenant;
 mod through;
 mod tls;
@@ -26,7 +27,9 @@ pub(crate) use entropy::Seeded;
 pub(crate) use finder::Finder;
 pub(crate) use latch::Latch;
 pub(crate) use link::Link;
-pub(crate) use postgres_server::{PostgresServer, give_away, unprivileged_in, url_by as postgres_url};
+pub(crate) use postgres_server::{
+    CHANGES, PostgresServer, TABLES, give_away, unprivileged_in, url_by as postgres_url,
+};
 pub(crate) use request::{Answer, Send, escape, part};
 pub(crate) use serving::{PROGRAM, Serving};
 pub(crate) use tenant::{Key, Tenant};

@@ -13,15 +13,22 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use super::cluster::{PASSWORD, PASSWORD_IN_A_URL, as_user, free_port, program, unprivileged};
+use super::small_disk::SmallDisk;
 
 /// How often it is asked whether the server is ready, and how many milliseconds after the last time.
 const TRIES: (u32, u64) = (1200, 50);
 
+/// Where a server's tables are, and where its log of changes, in its folder.
+pub(crate) const TABLES: &str = "data";
+pub(crate) const CHANGES: &str = "wal";
+
 /// A server and its folder. It ends with its owner, whatever ends that.
 pub(crate) struct PostgresServer {
+    // In this order: the server goes before its disk, and that before the folder.
+    running: Option<Child>,
+    disk: Option<SmallDisk>,
     folder: TempDir,
     port: u16,
-    running: Option<Child>,
     /// What its process may not exceed or has to believe: variables of its environment.
     pub(crate) environment: Vec<(String, String)>,
     /// Further settings, as they stand in its file.
@@ -32,20 +39,41 @@ impl PostgresServer {
     /// A new one, empty, and running.
     pub(crate) async fn start() -> Self {
         let mut server = Self::in_a_folder();
-        fs::write(server.folder.path().join("password"), PASSWORD).unwrap();
-        let mut initdb = server.command("initdb");
-        initdb.args(["--username=portcullis", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
-        initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile=password", "-D", "data"]);
-        finish(&mut initdb);
+        server.found();
         server.run().await;
         server
+    }
+
+    /// The same, with its tables or its log of changes on a disk of so many mebibytes.
+    pub(crate) async fn start_on_a_small_disk(what: &str, mebibytes: u32) -> Self {
+        let mut server = Self::in_a_folder();
+        let place = server.folder.path().join(what);
+        fs::create_dir(&place).unwrap();
+        server.disk = Some(SmallDisk::at(&place, mebibytes, user()));
+        server.set("min_wal_size=2MB");
+        server.set("max_wal_size=4MB");
+        server.found();
+        server.run().await;
+        server
+    }
+
+    fn found(&self) {
+        fs::write(self.folder.path().join("password"), PASSWORD).unwrap();
+        let mut initdb = self.command("initdb");
+        initdb.args(["--username=portcullis", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
+        initdb.args(["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile=password", "-D", TABLES]);
+        if self.disk.is_some() {
+            // In small pieces, so that a small disk has room for some of them.
+            initdb.arg("--wal-segsize=1").arg("--waldir").arg(self.folder.path().join(CHANGES));
+        }
+        finish(&mut initdb);
     }
 
     /// A copy that follows this one.
     pub(crate) async fn standby(&self) -> Self {
         let mut standby = Self::in_a_folder();
         let mut copy = standby.command("pg_basebackup");
-        copy.args(["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "-D", "data", "-d"]);
+        copy.args(["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "-D", TABLES, "-d"]);
         finish(copy.arg(self.url("postgres")));
         standby.run().await;
         standby
@@ -70,7 +98,7 @@ impl PostgresServer {
     /// Makes it a primary, by hand.
     pub(crate) async fn promote(&self) {
         let mut promote = self.command("pg_ctl");
-        finish(promote.args(["promote", "-w", "-D", "data"]));
+        finish(promote.args(["promote", "-w", "-D", TABLES]));
         // The copy of the other one's settings.
         self.tell("ALTER SYSTEM RESET synchronous_standby_names").await;
         self.tell("SELECT pg_reload_conf()").await;
@@ -79,7 +107,8 @@ impl PostgresServer {
     fn in_a_folder() -> Self {
         let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
         give_away(folder.path());
-        Self { folder, port: free_port(), running: None, environment: Vec::new(), settings: Vec::new() }
+        let (environment, settings) = (Vec::new(), Vec::new());
+        Self { running: None, disk: None, folder, port: free_port(), environment, settings }
     }
 
     /// Another setting from the next start on.
@@ -87,10 +116,29 @@ impl PostgresServer {
         self.settings.push(setting.to_owned());
     }
 
+    /// From the next start on it speaks TLS by this certificate and key, and over the network nothing else.
+    pub(crate) fn speak_only_tls(&mut self, (certificate, key): (String, String)) {
+        let folder = self.folder.path().to_owned();
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = folder.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            own(&path);
+        }
+        let who = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        fs::write(folder.join(TABLES).join("pg_hba.conf"), who).unwrap();
+        self.settings.retain(|setting| !setting.starts_with("ssl"));
+        self.set("ssl=on");
+        self.set(&format!("ssl_cert_file={}", folder.join("server.crt").display()));
+        self.set(&format!("ssl_key_file={}", folder.join("server.key").display()));
+    }
+
     /// Starts it, again, and waits until it answers.
     pub(crate) async fn run(&mut self) {
-        let mut server = self.command("postgres");
-        server.args(["-D", "data", "-k"]).arg(self.folder.path());
+        // Its variables are for itself alone, and not for what makes it somebody else's process.
+        let mut server = self.command_of(Path::new("env"));
+        server.args(self.environment.iter().map(|(name, value)| format!("{name}={value}")));
+        server.arg(program("postgres")).args(["-D", TABLES, "-k"]).arg(self.folder.path());
         for setting in [
             format!("port={}", self.port),
             "listen_addresses=127.0.0.1".to_owned(),
@@ -105,7 +153,6 @@ impl PostgresServer {
         {
             server.arg("-c").arg(setting);
         }
-        server.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.running = Some(server.spawn().unwrap());
@@ -135,8 +182,20 @@ impl PostgresServer {
 
     fn end(&mut self, by: Signal) {
         let Some(mut running) = self.running.take() else { return };
-        kill_process(Pid::from_child(&running), by).unwrap();
-        running.wait().unwrap();
+        if running.try_wait().unwrap().is_none() {
+            kill_process(Pid::from_child(&running), by).unwrap();
+            running.wait().unwrap();
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.running.as_mut().is_none_or(|running| running.try_wait().unwrap().is_some())
+    }
+
+    /// The small disk that it is on.
+    pub(crate) fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("it is on a small disk")
     }
 
     /// Where it is.
@@ -161,13 +220,20 @@ impl PostgresServer {
         main.close().await.unwrap();
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// One of its programs, in its folder, and no longer than this process.
     fn command(&self, name: &str) -> Command {
-        unprivileged_in(self.folder.path(), &program(name))
+        self.command_of(&program(name))
+    }
+
+    fn command_of(&self, program: &Path) -> Command {
+        match &self.disk {
+            Some(disk) => disk.command(program),
+            None => unprivileged_in(self.folder.path(), program),
+        }
     }
 }
 
@@ -192,8 +258,13 @@ pub(crate) fn unprivileged_in(folder: &Path, program: &Path) -> Command {
 /// A folder for such a program.
 pub(crate) fn give_away(folder: &Path) {
     fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    own(folder);
+}
+
+/// Makes it the property of who runs such a program.
+fn own(path: &Path) {
     if let Some((uid, gid)) = user() {
-        chown(folder, Some(uid), Some(gid)).unwrap();
+        chown(path, Some(uid), Some(gid)).unwrap();
     }
 }
 

@@ -44,7 +44,13 @@ impl Authority {
 
     /// A certificate for this machine and its key, as PEM, that ends with this year.
     pub(crate) fn certify(&self, year: i32) -> (String, String) {
-        let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        self.certify_as(&["localhost", "127.0.0.1"], year)
+    }
+
+    /// The same for other names.
+    pub(crate) fn certify_as(&self, names: &[&str], year: i32) -> (String, String) {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
         params.not_after = date_time_ymd(year, 12, 31);
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
