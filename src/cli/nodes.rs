@@ -12,8 +12,7 @@ use super::session::Session;
 pub(super) async fn run(session: &Session) -> Result<(), Failure> {
     let nodes = session.store().nodes().await?;
     // Read after the heartbeats: a node is never ahead of it.
-    let position = session.store().feed_since(nodes.iter().map(|n| n.applied).max().unwrap_or_default());
-    let position = position.await?.position;
+    let position = session.store().position().await?;
     session.output.show(&Page::whole(nodes.into_iter().map(|node| NodeRow::of(node, position)).collect()))
 }
 

@@ -18,6 +18,9 @@ use crate::time::{Clock, Moment};
 /// How long a read of the feed may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How many entries are read at once. Of a million of them, one read would never end in time.
+const PAGE: u32 = 20_000;
+
 /// How many forgotten entries are deleted at once.
 const FORGET_BATCH: u32 = 500;
 
@@ -133,19 +136,35 @@ impl Sync {
         let due = polled.is_none_or(|last| last.age(self.clock.as_ref()) >= self.copy.limits.poll);
         let before = polled.take();
         if due {
-            let (found, proof) = self.poll(self.since()).await?;
+            let (mut found, mut proof) = self.poll(self.since()).await?;
+            while found.more {
+                self.take_up(found, None).await?;
+                self.read_on().await?;
+                (found, proof) = self.poll(self.since()).await?;
+            }
             self.take_up(found, Some(proof)).await?;
             self.clear_away().await;
             *polled = Some(proof.began);
         } else {
             // A look proves nothing of the database: the copy knows more for it, and is no younger.
             if within(self.store.has_changed()).await? {
-                let found = within(self.store.feed_since(self.since())).await?;
-                self.take_up(found, None).await?;
+                self.read_on().await?;
             }
             *polled = before;
         }
         Ok(())
+    }
+
+    /// Takes up whatever there is beyond what is applied, page by page.
+    async fn read_on(&self) -> Result<(), Error> {
+        loop {
+            let found = within(self.store.feed_since(self.since(), PAGE)).await?;
+            let more = found.more;
+            self.take_up(found, None).await?;
+            if !more {
+                return Ok(());
+            }
+        }
     }
 
     /// Waits until the next turn is worth its while.
@@ -160,7 +179,7 @@ impl Sync {
 
     async fn poll(&self, since: Position) -> Result<(FeedRead, Proof), Error> {
         let began = Moment::now(self.clock.as_ref());
-        let found = within(self.store.poll(since, &self.sign_of_life())).await?;
+        let found = within(self.store.poll(since, PAGE, &self.sign_of_life())).await?;
         let error = |told| clock_error(told, began.wall(), self.clock.now());
         let clock_error = found.clock.map_or(Duration::ZERO, error);
         Ok((found, Proof { began, clock_error }))
@@ -175,7 +194,7 @@ impl Sync {
         if restart {
             tracing::warn!("the feed has another history than before: reading it from the beginning");
             self.copy.distrust();
-            let (whole, proven) = self.poll(Position::START).await?;
+            let (whole, proven) = self.whole().await?;
             (found, proof) = (whole, Some(proven));
             self.followers.iter().for_each(|follower| follower.restart());
         }
@@ -190,6 +209,22 @@ impl Sync {
         let began = proof.map(|proof| proof.began).filter(|_| off.is_none());
         self.copy.apply(&found, began, restart);
         off.map_or(Ok(()), |off| Err(Unavailable::Clock(off).into()))
+    }
+
+    /// All that the feed holds. What is read after a page is of the same history as the page, or worth
+    /// nothing.
+    async fn whole(&self) -> Result<(FeedRead, Proof), Error> {
+        let (mut whole, mut proof) = self.poll(Position::START).await?;
+        while whole.more {
+            let (next, proven) = self.poll(whole.position).await?;
+            if next.boundary != Some(whole.newest) {
+                return Err(Unavailable::Replaced.into());
+            }
+            let mut entries = whole.entries;
+            entries.extend(next.entries);
+            (whole, proof) = (FeedRead { entries, ..next }, proven);
+        }
+        Ok((whole, proof))
     }
 
     async fn reload_signing_keys(&self) -> Result<(), Error> {

@@ -270,13 +270,14 @@ pub trait FeedLog: Send + Sync {
     /// for as long as a look should not be repeated.
     async fn wait_for_change(&self);
 
-    /// What the feed holds beyond `since`, in one snapshot with the counter.
-    async fn feed_since(&self, since: Position) -> Result<FeedRead, Error>;
+    /// What the feed holds beyond `since`, in one snapshot with the counter; the first `most` entries of
+    /// it.
+    async fn feed_since(&self, since: Position, most: u32) -> Result<FeedRead, Error>;
 
     /// The same, and records that a node is alive and how far it has applied the feed. It is the
     /// answer that makes a copy fresh: it proves that the database of the configured place was
     /// reached and, where there may be another that passes for it, that this one can commit.
-    async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error>;
+    async fn poll(&self, since: Position, most: u32, heartbeat: &Heartbeat) -> Result<FeedRead, Error>;
 
     /// The nodes that were seen.
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error>;
@@ -292,16 +293,32 @@ pub trait FeedLog: Send + Sync {
 /// What a read of the feed found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedRead {
-    /// The counter: the copy is complete up to here.
+    /// The copy is complete up to here: the counter, or the last of the entries if there are more.
     pub position: Position,
-    /// The mark of the newest entry, which is never deleted.
+    /// The mark of the newest entry up to there. That of the whole feed is never deleted.
     pub newest: Tag,
+    /// Whether there are entries beyond these.
+    pub more: bool,
     /// The mark that the entry at `since` has now; none if there is no such entry.
     pub boundary: Option<Tag>,
     /// The entries beyond `since`, in order; every one of them that is not forgotten.
     pub entries: Vec<Published>,
     /// The time by the database's clock, told to a poll; none where it is the clock of this machine.
     pub clock: Option<Timestamp>,
+}
+
+impl FeedRead {
+    /// The first `most` of the entries, and what is complete with them.
+    fn of_the_first(self, most: u32) -> Self {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if self.entries.len() <= most {
+            return self;
+        }
+        let mut entries = self.entries;
+        entries.truncate(most);
+        let (position, newest) = entries.last().map_or((self.position, self.newest), |e| (e.position, e.tag));
+        Self { position, newest, more: true, entries, ..self }
+    }
 }
 
 /// A sign of life of a node.

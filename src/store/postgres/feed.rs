@@ -68,18 +68,18 @@ impl FeedLog for PostgresStore {
         self.watch.wait().await;
     }
 
-    async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
+    async fn feed_since(&self, since: Position, most: u32) -> Result<FeedRead, Error> {
         let mut work = self.read().await?;
         let row = sqlx::query_as(stand!()).bind(rows::stored(since)).fetch_optional(&mut *work).await?;
         let (stand, _) = stand(row, since)?;
-        let read = stand.read(entries(&mut work, since).await?, None);
+        let read = stand.read(entries(&mut work, since, most).await?, None).of_the_first(most);
         work.commit().await?;
         Ok(read)
     }
 
     /// One transaction: what was read is proven by the commit that follows it, for a primary that
     /// was replaced unnoticed reads on and commits no more.
-    async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
+    async fn poll(&self, since: Position, most: u32, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
         again(move || async move {
             let mut work = super::Work::begin(&self.pool, Some(self.beginnings.poll)).await?;
             let row = sqlx::query_as(concat!("WITH alive AS (", alive!(), ") ", stand!()))
@@ -92,7 +92,7 @@ impl FeedLog for PostgresStore {
                 .fetch_optional(&mut *work)
                 .await?;
             let (stand, clock) = stand(row, since)?;
-            let read = stand.read(entries(&mut work, since).await?, Some(clock));
+            let read = stand.read(entries(&mut work, since, most).await?, Some(clock)).of_the_first(most);
             work.commit().await?;
             Ok(read)
         })
@@ -175,15 +175,17 @@ fn stand(row: Option<StandRow>, since: Position) -> Result<(Stand, Timestamp), E
 impl Stand {
     fn read(self, entries: Vec<Published>, clock: Option<Timestamp>) -> FeedRead {
         let Self { counter, newest, boundary } = self;
-        FeedRead { position: counter, newest, boundary, entries, clock }
+        FeedRead { position: counter, newest, more: false, boundary, entries, clock }
     }
 }
 
-async fn entries(connection: &mut PgConnection, since: Position) -> Result<Vec<Published>, Error> {
+/// One more than `most`, to tell whether there are more.
+async fn entries(connection: &mut PgConnection, since: Position, most: u32) -> Result<Vec<Published>, Error> {
     let rows: Vec<FeedRow> = sqlx::query_as(
-        "SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position",
+        "SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position LIMIT $2",
     )
     .bind(rows::stored(since))
+    .bind(i64::from(most) + 1)
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(Published::try_from).collect()

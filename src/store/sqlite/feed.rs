@@ -40,20 +40,22 @@ impl FeedLog for SqliteStore {
         tokio::time::sleep(LOOK).await;
     }
 
-    async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
+    async fn feed_since(&self, since: Position, most: u32) -> Result<FeedRead, Error> {
         let mut transaction = self.read().await?;
-        Ok(FeedRead {
+        let whole = FeedRead {
             position: records::counter(&mut transaction).await?,
             newest: newest(&mut transaction).await?,
+            more: false,
             boundary: tag_at(&mut transaction, since).await?,
-            entries: entries(&mut transaction, since).await?,
+            entries: entries(&mut transaction, since, most).await?,
             clock: None,
-        })
+        };
+        Ok(whole.of_the_first(most))
     }
 
     /// The read itself is the proof: there is one file, and it was looked at whether it is there.
-    async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
-        let read = self.feed_since(since).await?;
+    async fn poll(&self, since: Position, most: u32, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
+        let read = self.feed_since(since, most).await?;
         let written = timeout(SIGN_OF_LIFE, self.write_down(heartbeat)).await;
         if let Err(error) = written.unwrap_or(Err(Unavailable::Slow.into())) {
             tracing::warn!(error = &error as &dyn std::error::Error, "no sign of life could be written");
@@ -147,11 +149,17 @@ async fn tag_at(connection: &mut SqliteConnection, position: Position) -> Result
     tag.map(|tag| rows::tag(at, &tag)).transpose()
 }
 
-async fn entries(connection: &mut SqliteConnection, since: Position) -> Result<Vec<Published>, Error> {
+/// One more than `most`, to tell whether there are more.
+async fn entries(
+    connection: &mut SqliteConnection,
+    since: Position,
+    most: u32,
+) -> Result<Vec<Published>, Error> {
     let rows: Vec<FeedRow> = sqlx::query_as(
-        "SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position",
+        "SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position LIMIT $2",
     )
     .bind(rows::stored(since))
+    .bind(i64::from(most) + 1)
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(Published::try_from).collect()

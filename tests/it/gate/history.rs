@@ -89,6 +89,33 @@ async fn a_database_that_went_back_is_noticed_and_nothing_of_its_future_is_kept(
     assert_eq!(key.ask("").send().await.status, 401);
 }
 
+/// A million entries do not come in one answer.
+#[tokio::test]
+async fn a_feed_that_is_longer_than_one_read_is_read_page_by_page() {
+    let hand = Hand::new();
+    hand.page.store(2, Ordering::SeqCst);
+    let app = Build::default().on(Engine::Sqlite).store(hand.wrap()).start().await;
+    let shop = furnish(&app).await;
+    let house = House::of(&shop).await;
+    let (key, other) = (shop.key("api").create().await, shop.key("api").create().await);
+    let (token, dead) = (key.token("").await, other.token("").await);
+    other.act(KeyAct::Block).await;
+    app.follow().await;
+    let position = app.server.store.position().await.unwrap();
+    assert_eq!(app.server.copy.applied(), position);
+    assert!(position.value() > 4, "that is more than two pages");
+
+    let before = app.server.copy.list();
+    rewrite_newest(&app).await;
+    app.follow().await;
+
+    assert!(!std::sync::Arc::ptr_eq(&before, &app.server.copy.list()), "read from the beginning");
+    assert_eq!(app.server.copy.applied(), position);
+    assert!(house.admits(&token).await);
+    assert!(!house.admits(&dead).await);
+    assert_eq!(app.get("/readyz").send().await.status, 200);
+}
+
 /// The reload itself may fail half-way. Until it succeeds nobody is admitted, and when it does,
 /// neither the old list nor the old records are left.
 #[tokio::test]

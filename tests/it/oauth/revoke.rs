@@ -63,7 +63,8 @@ async fn what_is_unknown_or_dead_is_revoked_already() {
     key.act(KeyAct::RevokeTokens).await;
     app.pass(Duration::from_secs(1)).await;
     let live = key.token("").await;
-    let before = app.server.store.feed_since(portcullis::domain::Position::START).await.unwrap().position;
+    let before =
+        app.server.store.feed_since(portcullis::domain::Position::START, u32::MAX).await.unwrap().position;
     for (name, token) in [
         ("unknown", "unknown"),
         ("expired", &*expired),
@@ -74,7 +75,8 @@ async fn what_is_unknown_or_dead_is_revoked_already() {
         let answer = revoke(&key, &format!("token={token}")).await;
         assert_eq!((answer.status, answer.text()), (200, String::new()), "{name}");
     }
-    let after = app.server.store.feed_since(portcullis::domain::Position::START).await.unwrap().position;
+    let after =
+        app.server.store.feed_since(portcullis::domain::Position::START, u32::MAX).await.unwrap().position;
     assert_eq!(before, after, "nothing was published for them");
 }
 

@@ -22,7 +22,7 @@ const WRITERS: usize = 8;
 const ACTS: usize = 10;
 
 async fn who_follows_the_feed_beside_many_writers_misses_nothing(db: &Database) {
-    let start = db.feed_since(Position::START).await.unwrap().position;
+    let start = db.feed_since(Position::START, u32::MAX).await.unwrap().position;
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
         writers.spawn(write(Arc::clone(db)));
@@ -30,7 +30,7 @@ async fn who_follows_the_feed_beside_many_writers_misses_nothing(db: &Database) 
     let mut followed: Vec<Position> = Vec::new();
     let mut since = start;
     while followed.len() < WRITERS * ACTS {
-        let read = db.feed_since(since).await.unwrap();
+        let read = db.feed_since(since, u32::MAX).await.unwrap();
         assert!(read.entries.iter().all(|entry| since < entry.position && entry.position <= read.position));
         followed.extend(read.entries.iter().map(|entry| entry.position));
         since = read.position;

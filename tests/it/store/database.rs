@@ -122,12 +122,12 @@ impl Database {
 
     /// The whole feed.
     pub(crate) async fn whole_feed(&self) -> Vec<Published> {
-        self.feed_since(Position::START).await.unwrap().entries
+        self.feed_since(Position::START, u32::MAX).await.unwrap().entries
     }
 
     /// How far feed and audit log have come: unchanged if nothing was done.
     pub(crate) async fn traces(&self) -> (Position, usize) {
-        let position = self.feed_since(Position::START).await.unwrap().position;
+        let position = self.feed_since(Position::START, u32::MAX).await.unwrap().position;
         (position, self.audit(0, u32::MAX).await.unwrap().len())
     }
 }

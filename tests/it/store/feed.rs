@@ -14,6 +14,7 @@ const EVERY: Position = Position::new(u64::MAX);
 
 on_every_engine!(founded:
     the_feed_is_read_from_any_position_in_order,
+    a_read_stops_after_as_many_entries_as_are_wanted_and_says_so,
     an_entry_is_read_back_with_its_mark_and_its_end,
     ended_entries_are_forgotten_but_never_the_newest,
     a_forgotten_boundary_has_no_mark_and_the_counter_stays,
@@ -24,7 +25,7 @@ on_every_engine!(founded:
 );
 
 async fn read(db: &Database, since: Position) -> FeedRead {
-    db.feed_since(since).await.unwrap()
+    db.feed_since(since, u32::MAX).await.unwrap()
 }
 
 async fn the_feed_is_read_from_any_position_in_order(db: &Database) {
@@ -45,6 +46,21 @@ async fn the_feed_is_read_from_any_position_in_order(db: &Database) {
     }
     let beyond = read(db, EVERY).await;
     assert_eq!((beyond.boundary, beyond.entries, beyond.position), (None, vec![], whole.position));
+}
+
+async fn a_read_stops_after_as_many_entries_as_are_wanted_and_says_so(db: &Database) {
+    for _ in 0..3 {
+        db.key().await;
+    }
+    let whole = read(db, Position::START).await;
+    assert!(!whole.more);
+    let first = db.feed_since(Position::START, 2).await.unwrap();
+    assert_eq!(first.entries, whole.entries[..2]);
+    assert_eq!((first.position, first.newest, first.more), (Position::new(2), whole.entries[1].tag, true));
+    let rest = db.feed_since(first.position, 3).await.unwrap();
+    assert_eq!(rest.boundary, Some(first.newest));
+    assert_eq!(rest.entries, whole.entries[2..]);
+    assert_eq!((rest.position, rest.newest, rest.more), (whole.position, whole.newest, false));
 }
 
 async fn an_entry_is_read_back_with_its_mark_and_its_end(db: &Database) {
@@ -139,10 +155,14 @@ async fn a_node_is_known_by_its_last_sign_of_life(db: &Database) {
         age: Duration::from_millis(seen),
     };
     for heartbeat in [sign("a", 1), sign("b", 2), sign("a", 3)] {
-        let read = db.poll(Position::new(1), &heartbeat).await.unwrap();
+        let read = db.poll(Position::new(1), u32::MAX, &heartbeat).await.unwrap();
         assert_eq!(read.clock.is_some(), db.health().await.unwrap().now.is_some());
         let read = FeedRead { clock: None, ..read };
-        assert_eq!(read, db.feed_since(Position::new(1)).await.unwrap(), "it reads as any read does");
+        assert_eq!(
+            read,
+            db.feed_since(Position::new(1), u32::MAX).await.unwrap(),
+            "it reads as any read does"
+        );
     }
     assert_eq!(db.nodes().await.unwrap(), [sign("a", 3), sign("b", 2)]);
 }

@@ -29,7 +29,7 @@ async fn an_installation_is_founded_whole_and_its_feed_begins_at_one(db: &Databa
     let record = db.record_of(&founding.key.key.id).await;
     assert_eq!((record.key.changed, record.project.changed), (Position::new(1), Position::new(1)));
     assert_eq!(record.project.id, ProjectId::administration());
-    let feed = db.feed_since(Position::START).await.unwrap();
+    let feed = db.feed_since(Position::START, u32::MAX).await.unwrap();
     assert_eq!((feed.position, feed.entries.len()), (Position::new(1), 1));
     assert_eq!((feed.entries[0].position, &feed.entries[0].entry), (feed.position, &founding.key.feed.entry));
     let log = db.audit(0, 10).await.unwrap();
@@ -59,7 +59,7 @@ async fn of_two_that_found_at_once_one_does(db: &Database) {
 async fn before_the_founding_nothing_can_be_asked_or_done(db: &Database) {
     assert_eq!(db.installation().await.unwrap(), None);
     assert!(db.data_keys().await.unwrap().is_empty());
-    assert_refused!(db.feed_since(Position::START).await, Error::Missing("installation"));
+    assert_refused!(db.feed_since(Position::START, u32::MAX).await, Error::Missing("installation"));
     let by = Lookup::Id("pk_live_x".parse().unwrap());
     assert_refused!(db.mint_record(&by).await, Error::Missing("installation"));
     assert_refused!(db.create_project(&new_project(shop())).await, Error::Missing("installation"));
@@ -92,13 +92,13 @@ async fn data_keys_are_sealed_anew_all_or_none(db: &Database) {
         audit: audit(Act::RotateMasterKey, &ProjectId::administration(), "master key"),
     };
     let before = db.data_keys().await.unwrap();
-    let counter = db.feed_since(Position::START).await.unwrap().position;
+    let counter = db.feed_since(Position::START, u32::MAX).await.unwrap().position;
 
     db.reseal_data_keys(&resealing(&before)).await.unwrap();
 
     let after = db.data_keys().await.unwrap();
     assert_eq!(after, before.iter().map(anew).collect::<Vec<_>>(), "name and time stay");
-    assert_eq!(db.feed_since(Position::START).await.unwrap().position, counter);
+    assert_eq!(db.feed_since(Position::START, u32::MAX).await.unwrap().position, counter);
     assert_eq!(db.audit(0, 10).await.unwrap().last().unwrap().row.act, "master_key.rotate");
     let traces = db.traces().await;
     assert_refused!(db.reseal_data_keys(&resealing(&before)).await, Error::Conflict);

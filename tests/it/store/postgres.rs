@@ -61,7 +61,7 @@ pub(super) async fn until_waiting(connection: &mut PgConnection, sessions: i64) 
 #[tokio::test]
 async fn the_order_of_commits_is_the_order_of_positions() {
     let db = founded().await;
-    let before = db.feed_since(Position::START).await.unwrap();
+    let before = db.feed_since(Position::START, u32::MAX).await.unwrap();
     let (mut first, mut second) = (stranger(db.postgres().1).await, stranger(db.postgres().1).await);
     let publish = "WITH moved AS (UPDATE feed_counter SET position = position + 1 RETURNING position) \
                    INSERT INTO feed SELECT moved.position, tag, kind, project, entry, published_at, ends_at \
@@ -78,7 +78,11 @@ async fn the_order_of_commits_is_the_order_of_positions() {
     let store = Arc::clone(&db);
     let ours = tokio::spawn(async move { store.create_key(&new_key(shop())).await });
     until_waiting(&mut stranger(db.postgres().1).await, 2).await;
-    assert_eq!(db.feed_since(Position::START).await.unwrap(), before, "nobody sees anything of any");
+    assert_eq!(
+        db.feed_since(Position::START, u32::MAX).await.unwrap(),
+        before,
+        "nobody sees anything of any"
+    );
     held.commit().await.unwrap();
 
     let (late, ours) = (late.await.unwrap(), i64::try_from(ours.await.unwrap().unwrap().value()).unwrap());
@@ -112,7 +116,7 @@ async fn a_token_is_recorded_while_an_edit_of_its_key_is_open_and_not_after_it()
         applied: Position::START,
         age: DEADLINE,
     };
-    let polled = timeout(DEADLINE, db.poll(Position::START, &sign)).await.unwrap();
+    let polled = timeout(DEADLINE, db.poll(Position::START, u32::MAX, &sign)).await.unwrap();
     held.rollback().await.unwrap();
     block.await.unwrap().unwrap();
 

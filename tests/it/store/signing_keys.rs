@@ -36,7 +36,7 @@ async fn succession(db: &Database, kid: &str) -> SigningKeysChange {
 
 async fn a_set_is_changed_as_a_whole(db: &Database) {
     let change = succession(db, "second").await;
-    let before = db.feed_since(Position::START).await.unwrap().position;
+    let before = db.feed_since(Position::START, u32::MAX).await.unwrap().position;
     let position = db.change_signing_keys(&change).await.unwrap();
     assert!(position > before);
     let lives: Vec<SigningKeyLife> =

@@ -68,7 +68,7 @@ async fn a_database_is_found_as_it_was_left() {
     let names: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["portcullis.db"], "the log was folded into the file");
     let store = SqliteStore::open(&home.path().join("portcullis.db")).await.unwrap();
-    assert_eq!(store.feed_since(Position::START).await.unwrap().entries.len(), 1);
+    assert_eq!(store.feed_since(Position::START, u32::MAX).await.unwrap().entries.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,14 +89,14 @@ async fn what_one_process_commits_the_other_sees() {
     assert!(!other.has_changed().await.unwrap());
     let position = store.create_key(&new_key(founding().project.id)).await.unwrap();
     assert!(other.has_changed().await.unwrap());
-    assert_eq!(other.feed_since(Position::START).await.unwrap().position, position);
+    assert_eq!(other.feed_since(Position::START, u32::MAX).await.unwrap().position, position);
 }
 
 #[tokio::test]
 async fn the_position_of_an_act_is_given_out_in_the_order_of_commits() {
     let db = Database::founded(Engine::Sqlite).await;
     let mut other = stranger(&db.file()).await;
-    let before = db.feed_since(Position::START).await.unwrap();
+    let before = db.feed_since(Position::START, u32::MAX).await.unwrap();
     let mut held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let taken: i64 = sqlx::query_scalar("UPDATE feed_counter SET position = position + 1 RETURNING position")
         .fetch_one(&mut *held)
@@ -114,7 +114,7 @@ async fn the_position_of_an_act_is_given_out_in_the_order_of_commits() {
     let mut act = db.create_key(&new);
     // It waits for the other's commit, and until then nobody sees anything of either.
     assert!(tokio::time::timeout(Duration::ZERO, &mut act).await.is_err());
-    assert_eq!(db.feed_since(Position::START).await.unwrap(), before);
+    assert_eq!(db.feed_since(Position::START, u32::MAX).await.unwrap(), before);
     held.commit().await.unwrap();
 
     let position = act.await.unwrap();
@@ -135,7 +135,7 @@ async fn a_file_that_is_gone_or_another_is_noticed_until_it_is_back() {
 
     fs::rename(&aside, &file).unwrap();
     assert!(db.has_changed().await.unwrap(), "nobody looked meanwhile");
-    assert_eq!(db.feed_since(Position::START).await.unwrap().position, record.position);
+    assert_eq!(db.feed_since(Position::START, u32::MAX).await.unwrap().position, record.position);
     assert_eq!(db.record(&[token(&record)]).await.unwrap(), [Recording::Recorded]);
     assert_eq!(db.issued(&record.key.id, 10).await.unwrap().len(), 1, "only this one");
 }
@@ -163,7 +163,7 @@ async fn assert_cut_off(db: &Database, record: &MintRecord, by: fn(&Error) -> bo
     let block = key_change(record, KeyEdit::Block);
     let errors = [
         db.has_changed().await.unwrap_err(),
-        db.feed_since(Position::START).await.unwrap_err(),
+        db.feed_since(Position::START, u32::MAX).await.unwrap_err(),
         db.record(&[token(record)]).await.unwrap_err(),
         db.change_key(&block).await.unwrap_err(),
     ];
@@ -178,7 +178,7 @@ async fn a_lock_of_another_process_is_waited_for_and_then_named() {
     let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let new = new_key(founding().project.id);
     assert_refused!(store.create_key(&new).await, Error::Unavailable(Unavailable::Locked(_)));
-    assert!(store.feed_since(Position::START).await.is_ok(), "who reads needs no lock");
+    assert!(store.feed_since(Position::START, u32::MAX).await.is_ok(), "who reads needs no lock");
     held.rollback().await.unwrap();
     store.create_key(&new).await.unwrap();
 }
@@ -187,7 +187,7 @@ async fn a_lock_of_another_process_is_waited_for_and_then_named() {
 async fn a_full_disk_loses_nothing_and_is_got_over() {
     let (home, store) = founded(SqliteOptions::default()).await;
     let path = home.path().join("portcullis.db");
-    let mut kept = vec![store.feed_since(Position::START).await.unwrap().entries];
+    let mut kept = vec![store.feed_since(Position::START, u32::MAX).await.unwrap().entries];
     let pages: i64 =
         sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut stranger(&path).await).await.unwrap();
     store.close().await;
@@ -196,7 +196,7 @@ async fn a_full_disk_loses_nothing_and_is_got_over() {
     let store = SqliteStore::open_with(&path, full).await.unwrap();
     for round in 0.. {
         match store.create_key(&new_key(founding().project.id)).await {
-            Ok(_) => kept.push(store.feed_since(Position::START).await.unwrap().entries),
+            Ok(_) => kept.push(store.feed_since(Position::START, u32::MAX).await.unwrap().entries),
             Err(Error::Unavailable(Unavailable::Full(_))) => break,
             Err(other) => panic!("{other:?}"),
         }
@@ -206,14 +206,14 @@ async fn a_full_disk_loses_nothing_and_is_got_over() {
     for _ in 0..3 {
         let answer = store.create_key(&new_key(founding().project.id)).await;
         assert_refused!(answer, Error::Unavailable(Unavailable::Full(_)));
-        assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
+        assert_eq!(Some(&store.feed_since(Position::START, u32::MAX).await.unwrap().entries), kept.last());
     }
-    store.poll(Position::START, &sign_of_life()).await.unwrap();
+    store.poll(Position::START, u32::MAX, &sign_of_life()).await.unwrap();
     assert_eq!(store.nodes().await.unwrap(), [sign_of_life()]);
     store.close().await;
 
     let store = SqliteStore::open(&path).await.unwrap();
-    assert_eq!(Some(&store.feed_since(Position::START).await.unwrap().entries), kept.last());
+    assert_eq!(Some(&store.feed_since(Position::START, u32::MAX).await.unwrap().entries), kept.last());
     store.create_key(&new_key(founding().project.id)).await.unwrap();
 }
 

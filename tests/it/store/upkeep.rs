@@ -72,7 +72,7 @@ async fn copied(db: &Database) -> (TempDir, Arc<dyn Store>) {
 }
 
 async fn feed(store: &dyn Store, since: u64) -> FeedRead {
-    store.feed_since(Position::new(since)).await.unwrap()
+    store.feed_since(Position::new(since), u32::MAX).await.unwrap()
 }
 
 async fn a_copy_has_everything_but_the_row_that_tells_of_it(db: &Database) {

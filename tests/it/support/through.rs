@@ -42,6 +42,8 @@ pub(crate) struct Hand {
     pub(crate) no_feed: AtomicBool,
     /// So many looks at the feed panic.
     pub(crate) feed_panics: AtomicUsize,
+    /// The feed is read in pages of so many entries; of as many as wanted, if zero.
+    pub(crate) page: AtomicUsize,
     /// Who looks whether the feed has changed comes by here.
     pub(crate) looks: Arc<Latch>,
     /// Uses of secrets cannot be written down.
@@ -74,6 +76,7 @@ impl Hand {
             no_beginning: off(),
             no_feed: off(),
             feed_panics: none(),
+            page: none(),
             looks: Latch::open(),
             no_uses: off(),
             uses_written: none(),
@@ -88,6 +91,13 @@ impl Hand {
 }
 
 impl Through {
+    fn page(&self, most: u32) -> u32 {
+        match self.hand.page.load(Ordering::SeqCst) {
+            0 => most,
+            page => u32::try_from(page).unwrap(),
+        }
+    }
+
     fn spoils(&self, since: Position) -> bool {
         self.hand.no_feed.load(Ordering::SeqCst)
             || since == Position::START && self.hand.no_beginning.load(Ordering::SeqCst)
@@ -134,19 +144,22 @@ impl FeedLog for Through {
         self.store.has_changed().await
     }
 
-    async fn feed_since(&self, since: Position) -> Result<FeedRead, Error> {
-        if self.spoils(since) { Err(Unavailable::Slow.into()) } else { self.store.feed_since(since).await }
+    async fn feed_since(&self, since: Position, most: u32) -> Result<FeedRead, Error> {
+        if self.spoils(since) {
+            return Err(Unavailable::Slow.into());
+        }
+        self.store.feed_since(since, self.page(most)).await
     }
 
     async fn wait_for_change(&self) {
         self.store.wait_for_change().await;
     }
 
-    async fn poll(&self, since: Position, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
+    async fn poll(&self, since: Position, most: u32, heartbeat: &Heartbeat) -> Result<FeedRead, Error> {
         if self.spoils(since) {
             return Err(Unavailable::Slow.into());
         }
-        let mut read = self.store.poll(since, heartbeat).await?;
+        let mut read = self.store.poll(since, self.page(most), heartbeat).await?;
         if let Some(clock) = &self.hand.clock {
             read.clock = Some(clock.now());
         }
