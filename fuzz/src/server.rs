@@ -35,7 +35,7 @@ pub fn secret(input: &[u8]) {
     }
 }
 
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 15] = [
     "/oauth/token",
     "/oauth/introspect",
     "/oauth/revoke",
@@ -49,6 +49,8 @@ const PATHS: [&str; 13] = [
     "/readyz",
     "/",
     "/verify",
+    "/oauth/revocations",
+    "/.well-known/portcullis-feed-jwks.json",
 ];
 const METHODS: [Method; 4] = [Method::POST, Method::GET, Method::HEAD, Method::PUT];
 const HEADERS: [&str; 10] = [

@@ -80,8 +80,9 @@ async fn attend(
     request: Request,
     next: Next,
 ) -> Response {
+    let limit = patience.request + oauth::longest_wait(request.uri().path());
     let answer = async |request| {
-        let mut response = strict::answer(patience.request, request, next).await;
+        let mut response = strict::answer(limit, request, next).await;
         response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
         response
     };

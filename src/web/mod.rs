@@ -8,6 +8,7 @@ pub mod form;
 mod refused;
 mod request_id;
 mod server;
+mod turns;
 
 pub use address::ClientAddress;
 pub use app_headers::{NoAppHeaders, app_headers};
@@ -16,3 +17,4 @@ pub use form::{Form, FormError};
 pub use refused::{Refused, no_store, origin};
 pub use request_id::RequestId;
 pub use server::{Error as BuildError, Parts, Server};
+pub use turns::{Turn, Turns};

@@ -2,7 +2,7 @@
 
 use super::{Finding, Surroundings, clock};
 use crate::config::Settings;
-use crate::domain::signing_key::SigningKeyState;
+use crate::domain::signing_key::{SigningKeyState, SigningPurpose};
 use crate::domain::{SigningAlgorithm, Timestamp};
 use crate::installation::database::Place;
 use crate::installation::files::Files;
@@ -164,7 +164,9 @@ fn signing_keys(
     if let Some(damage) = damage {
         return Finding::wrong(CHECK, damage.to_string(), "restore a backup");
     }
-    let in_state = |state| stored.iter().filter(move |key| key.times.state(now) == state);
+    let signs_tokens = |key: &&StoredSigningKey| key.purpose == SigningPurpose::Tokens;
+    let in_state =
+        |state| stored.iter().filter(signs_tokens).filter(move |key| key.times.state(now) == state);
     let states = [SigningKeyState::Signing, SigningKeyState::Announced, SigningKeyState::Retiring];
     let counted = states.map(|state| format!("{} {state}", in_state(state).count())).join(", ");
     if in_state(SigningKeyState::Signing).next().is_none() {

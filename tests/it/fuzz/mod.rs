@@ -20,7 +20,7 @@ mod bodies;
 use bodies::BODIES;
 
 /// What the parsers look for.
-const WORDS: [&[u8]; 28] = [
+const WORDS: [&[u8]; 33] = [
     b"%",
     b"%00",
     b"%ff",
@@ -49,6 +49,11 @@ const WORDS: [&[u8]; 28] = [
     b"portcullis:",
     b"1e400",
     b"null",
+    b"\r\n",
+    b"data: ",
+    b"\"position\":",
+    b"\"revoke\":\"all\"",
+    b"https://",
 ];
 
 /// One change of an input.

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use portcullis::domain::SigningAlgorithm;
+use portcullis::domain::signing_key::Line;
 use portcullis::keys::acts::{KeyAct, Why};
 use portcullis::time::SystemClock;
 
@@ -179,7 +180,7 @@ async fn signing_keys_come_to_haproxy_before_they_sign_and_leave_it_when_they_ar
     assert!(!bring(&scene, proxy.folder()), "nothing is new, so nothing is reloaded");
 
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::EdDsa] {
-        scene.app.shell.rotate_signing_key(algorithm).await.unwrap();
+        scene.app.shell.rotate_signing_key(Line::tokens(algorithm)).await.unwrap();
     }
     scene.app.follow().await;
     assert!(bring(&scene, proxy.folder()));
