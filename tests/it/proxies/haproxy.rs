@@ -19,14 +19,14 @@ use crate::support::{ISSUER, Key, Tenant, part};
 const ANNOUNCED: Duration = Duration::from_mins(10);
 
 /// Brings the published keys to HAProxy's folder, and runs `command` if they have changed.
-fn keys(scene: &Scene, folder: &Path, command: &[&str]) -> Output {
-    let jwks = format!("http://{}/.well-known/jwks.json", scene.wire.address());
+fn keys(jwks: &str, folder: &Path, command: &[&str]) -> Output {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/haproxy/portcullis-keys");
     Command::new(script).arg(jwks).arg(folder.join("site")).arg(folder).args(command).output().unwrap()
 }
 
 fn bring(scene: &Scene, folder: &Path) -> bool {
-    let ran = keys(scene, folder, &["echo", "changed"]);
+    let jwks = format!("http://{}/.well-known/jwks.json", scene.wire.address());
+    let ran = keys(&jwks, folder, &["echo", "changed"]);
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     String::from_utf8(ran.stdout).unwrap() == "changed\n"
 }
@@ -218,12 +218,32 @@ async fn signing_keys_come_to_haproxy_before_they_sign_and_leave_it_when_they_ar
 /// Tells HAProxy to read its configuration, and waits until the one that answers has read it.
 async fn reload(proxy: &mut Program) {
     let config = proxy.folder().join("haproxy.cfg");
-    let check = Command::new(debians("haproxy")).args(["-c", "-q", "-f"]).arg(&config).status().unwrap();
-    assert!(check.success());
+    let check = Command::new(debians("haproxy")).args(["-c", "-f"]).arg(&config).output().unwrap();
+    assert!(check.status.success(), "{check:?}");
     let reloads = |proxy: &Program| proxy.told().matches("Loading success").count();
     let before = reloads(proxy);
     proxy.reload();
     proxy.until("it is reloaded", |proxy| reloads(proxy) > before).await;
+}
+
+/// A `kid` is base64url, so one of 64 begins with a hyphen, as flags do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signing_key_may_be_called_like_a_flag() {
+    let scene = Scene::start().await;
+    let shop = scene.app.tenant("shop").await;
+    let proxy = haproxy(&scene, &shop, &default_audience(&shop)).await;
+    let jwks = scene.app.get("/.well-known/jwks.json").send().await;
+    let kid = jwks.json()["keys"][0]["kid"].to_string();
+    let (config, set) = (proxy.folder().join("haproxy.cfg"), proxy.folder().join("jwks.json"));
+    let (url, program) = (format!("file://{}", set.display()), debians("haproxy"));
+    let check = [program.to_str().unwrap(), "-c", "-f", config.to_str().unwrap()];
+    for (called, taken) in
+        [("-i", true), ("--", true), ("_-x", true), ("a b", false), ("../x", false), ("", false)]
+    {
+        fs::write(&set, jwks.text().replace(&kid, &format!("\"{called}\""))).unwrap();
+        let ran = keys(&url, proxy.folder(), &check);
+        assert_eq!(ran.status.success(), taken, "{called}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -237,11 +257,8 @@ async fn keys_that_cannot_be_fetched_leave_haproxy_as_it_is() {
     wire.stop().await;
     // A port that somebody else has by now answers with anything but keys.
     let wire = app.listen();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/haproxy/portcullis-keys");
     for url in ["http://127.0.0.1:1/", &format!("http://{}/healthz", wire.address())] {
-        let (site, folder) = (proxy.folder().join("site"), proxy.folder());
-        let ran = Command::new(&script).arg(url).arg(site).arg(folder).args(["echo", "changed"]).output();
-        let ran = ran.unwrap();
+        let ran = keys(url, proxy.folder(), &["echo", "changed"]);
         assert_eq!((ran.status.code(), &*ran.stdout), (Some(1), &b""[..]));
         assert!(String::from_utf8_lossy(&ran.stderr).starts_with("portcullis-keys: "));
         assert_eq!(config(), before);

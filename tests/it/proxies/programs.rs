@@ -1,7 +1,7 @@
 //! The proxies as processes.
 
 use std::fs::{self, File};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -9,7 +9,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{DEADLINE, PAUSE, now};
-use crate::support::free_port;
 
 /// A proxy; ended with its owner.
 pub(super) struct Program {
@@ -22,6 +21,15 @@ pub(super) struct Program {
 pub(super) fn debians(name: &str) -> PathBuf {
     let aside = Path::new("/usr/sbin").join(name);
     if aside.exists() { aside } else { PathBuf::from(name) }
+}
+
+/// A port that nobody has, and that the system gives to nobody who does not ask for it: of those
+/// that it gives, one may be taken until the proxy gets there.
+fn quiet_port() -> u16 {
+    let first = std::process::id().wrapping_mul(7);
+    let ports = (0..20_000).map(|step| u16::try_from(10_000 + first.wrapping_add(step) % 20_000).unwrap());
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(is_free).expect("one of 20,000 ports is free")
 }
 
 impl Program {
@@ -75,7 +83,7 @@ impl Program {
     }
 
     async fn start(site: impl FnOnce(u16, &Path) -> String, command: impl FnOnce(&Path) -> Command) -> Self {
-        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let (folder, port) = (tempfile::tempdir().unwrap(), quiet_port());
         fs::write(folder.path().join("site"), site(port, folder.path())).unwrap();
         let mut command = command(folder.path());
         let told = File::create(folder.path().join("told")).unwrap();
