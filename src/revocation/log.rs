@@ -12,12 +12,15 @@ use portcullis_guard::feed_rules::{self, BodyHash, Entry, NO_ENTRIES};
 use tokio::sync::watch;
 
 use crate::domain::feed::Published;
-use crate::domain::{Position, ProjectId, Tag, Target, Timestamp, TokenId};
+use crate::domain::{KeyId, Position, ProjectId, Tag, Target, Timestamp, TokenId};
 use crate::store::FeedRead;
 
 /// How much of serialized bodies is remembered, in bytes, and for how long.
 const REMEMBERED_BYTES: u64 = 32 * 1024 * 1024;
 const REMEMBERED_FOR: Duration = Duration::from_mins(1);
+
+/// How many places are remembered where a guard may stand. Whoever is further behind begins anew.
+const MOST_MARKS: usize = 100_000;
 
 /// What this node knows of the feed, in order. Empty until the feed was read.
 pub struct Log {
@@ -53,7 +56,7 @@ struct State {
 #[derive(Default)]
 struct Entries(Vec<Kept>);
 
-/// An entry, small.
+/// An entry, in 40 bytes.
 struct Kept {
     position: Position,
     /// Milliseconds since 1970; [`NEVER`] is never.
@@ -62,8 +65,10 @@ struct Kept {
 }
 
 enum KeptTarget {
-    /// The many: one token of the project.
+    /// One token of the project.
     Token(TokenId),
+    /// What one key of the project has minted.
+    Key(KeyId),
     /// The few.
     Other(Box<Target>),
 }
@@ -155,6 +160,9 @@ impl Log {
         }
         let mut came = restart;
         for entry in &found.entries {
+            if state.marks.len() == MOST_MARKS {
+                state.marks.pop_front();
+            }
             state.marks.push_back((entry.position, entry.tag));
             came |= state.add(entry);
         }
@@ -211,14 +219,11 @@ impl State {
         let ends = revocation.ends.map_or(NEVER, Timestamp::millis);
         let kept = |target| Kept { position: entry.position, ends, target };
         match (entry.entry.project(), revocation.target) {
-            (Some(project), Target::Token { jti, .. }) => {
-                self.projects.entry(project.clone()).or_default().0.push(kept(KeptTarget::Token(jti)));
-            }
             (Some(project), target) => {
-                let target = KeptTarget::Other(Box::new(target));
-                self.projects.entry(project.clone()).or_default().0.push(kept(target));
+                let own = self.projects.entry(project.clone()).or_default();
+                own.0.push(kept(KeptTarget::from(target)));
             }
-            (None, target) => self.shared.0.push(kept(KeptTarget::Other(Box::new(target)))),
+            (None, target) => self.shared.0.push(kept(KeptTarget::from(target))),
         }
         true
     }
@@ -230,10 +235,21 @@ impl Entries {
     }
 }
 
+impl From<Target> for KeptTarget {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Token { jti, .. } => Self::Token(jti),
+            Target::Key { key, .. } => Self::Key(key),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
 impl Kept {
     fn entry(&self, project: &ProjectId) -> Entry {
         let target = match &self.target {
             KeptTarget::Token(jti) => Target::Token { project: project.clone(), jti: *jti },
+            KeptTarget::Key(key) => Target::Key { project: project.clone(), key: key.clone() },
             KeptTarget::Other(target) => (**target).clone(),
         };
         let ends = (self.ends != NEVER).then(|| Timestamp::from_millis(self.ends));
@@ -244,5 +260,16 @@ impl Kept {
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Log").field("complete", &self.read().complete).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_small() {
+        // A million of them lie beside the list that judges by them.
+        assert_eq!(size_of::<Kept>(), 40);
     }
 }
