@@ -17,8 +17,9 @@
 //! | [`revocation`] | this node's copy of the feed, kept current; how old it is |
 //! | [`issuance`] | the issuance log: group commit, conditional on nothing having moved |
 //! | [`keys`] | an API key's life: records, authentication, throttling, the acts |
-//! | [`web`] | what every surface shares: state, client address, strict forms, bearer tokens |
+//! | [`web`] | what every surface shares: state, client address, strict forms, credentials, refusals |
 //! | [`oauth`] | the OAuth endpoints, one file each; `flow` drives oxide-auth's state machine |
+//! | [`forward_auth`] | `/verify`: may the request pass that a proxy asks about? |
 //! | [`http`] | routes, layers in order, limits, health, start and stop |
 //! | [`installation`] | the data directory: master key, founding, the server's lock |
 //! | [`telemetry`] | logs |
@@ -26,12 +27,13 @@
 //!
 //! A mint walks `http` → `oauth::token` → `oauth::flow` → `keys::Authenticator` →
 //! `domain::grant::decide` → `signing::Keyring` → `issuance` → answer. A check walks `http` →
-//! `oauth::introspect` → the guard, and touches no database.
+//! `oauth::introspect` or `forward_auth` → the guard, and touches no database.
 
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod entropy;
+pub mod forward_auth;
 pub mod http;
 pub mod installation;
 pub mod issuance;

@@ -29,7 +29,10 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
 
 async fn serve(data_dir: String) -> Router {
     portcullis::signing::install_provider();
-    let environment = Environment::from_iter([("PORTCULLIS_DATA_DIR", data_dir)]);
+    let environment = Environment::from_iter([
+        ("PORTCULLIS_DATA_DIR", data_dir),
+        ("PORTCULLIS_VERIFY_DEFAULT_PROJECT", "prj_shop".to_owned()),
+    ]);
     let settings = Settings::load(&Flags::default(), &environment).unwrap();
     let terms = Terms { issuer: Some("https://auth.example.com".into()), found: true, ..Terms::default() };
     let surroundings = Surroundings { clock: SystemClock::shared(), entropy: Arc::new(SystemEntropy) };
@@ -44,6 +47,7 @@ async fn serve(data_dir: String) -> Router {
         revocation: settings.revocation,
         throttle: settings.throttle,
         client_address: settings.client_address.clone(),
+        default_project: settings.default_project.clone(),
         rotate_every: settings.rotate_every,
         issuance_retention: settings.issuance_retention,
     };

@@ -2,6 +2,7 @@
 //! holds it to what must be true of any input. They are run without bound by `cargo fuzz`, and
 //! bounded by the suite (`tests/it/fuzz`), which includes this file.
 
+pub mod feed;
 pub mod guard;
 pub mod server;
 
@@ -9,9 +10,12 @@ pub mod server;
 pub type Body = fn(&[u8]);
 
 /// Every body that needs nothing but its input, by the name of its target.
-pub const BODIES: [(&str, Body); 8] = [
+pub const BODIES: [(&str, Body); 11] = [
     ("token", guard::token),
     ("jwks", guard::jwks),
+    ("feed", feed::feed),
+    ("events", feed::events),
+    ("metadata", feed::metadata),
     ("scope", guard::scope),
     ("network", guard::network),
     ("forwarded", guard::forwarded),

@@ -35,7 +35,7 @@ pub fn secret(input: &[u8]) {
     }
 }
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 15] = [
     "/oauth/token",
     "/oauth/introspect",
     "/oauth/revoke",
@@ -48,9 +48,12 @@ const PATHS: [&str; 12] = [
     "/healthz",
     "/readyz",
     "/",
+    "/verify",
+    "/oauth/revocations",
+    "/.well-known/portcullis-feed-jwks.json",
 ];
 const METHODS: [Method; 4] = [Method::POST, Method::GET, Method::HEAD, Method::PUT];
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 10] = [
     "authorization",
     "x-app-id",
     "x-app-token",
@@ -60,6 +63,7 @@ const HEADERS: [&str; 9] = [
     "content-encoding",
     "origin",
     "x-request-id",
+    "x-required-scope",
 ];
 
 /// A request made of the input: a byte for the path, one for the method, then parts divided by

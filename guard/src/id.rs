@@ -16,6 +16,13 @@ use crate::time::Timestamp;
 #[error("not a well-formed {0}")]
 pub struct InvalidId(&'static str);
 
+impl InvalidId {
+    /// Of this kind.
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self(what)
+    }
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $allowed:expr) => {
         $(#[$doc])*

@@ -173,7 +173,7 @@ impl RevocationList {
     /// # Errors
     /// [`Refusal::SigningKeyRevoked`] or [`Refusal::Revoked`].
     pub fn check(&self, kid: &SigningKeyId, claims: &Claims) -> Result<(), Refusal> {
-        if self.signing_keys.read().unwrap_or_else(PoisonError::into_inner).contains(kid) {
+        if self.revokes_signing_key(kid) {
             return Err(Refusal::SigningKeyRevoked);
         }
         let oldest = claims.oldest_position();
@@ -183,6 +183,12 @@ impl RevocationList {
             || kills(self.projects.get(&claims.prj), oldest)
             || oldest.value() < self.all.load(Ordering::Acquire);
         if revoked { Err(Refusal::Revoked) } else { Ok(()) }
+    }
+
+    /// Whether a signing key was revoked.
+    #[must_use]
+    pub fn revokes_signing_key(&self, kid: &SigningKeyId) -> bool {
+        self.signing_keys.read().unwrap_or_else(PoisonError::into_inner).contains(kid)
     }
 
     fn revokes_token(&self, claims: &Claims) -> bool {

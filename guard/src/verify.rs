@@ -252,7 +252,7 @@ fn check_restrictions(claims: &Claims, required: &Required<'_>) -> Result<(), Re
     if claims.cnf.is_some() { Err(Refusal::Proof) } else { Ok(()) }
 }
 
-fn name(algorithm: Algorithm) -> &'static str {
+pub(crate) fn name(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::ES256 => "ES256",
         Algorithm::EdDSA => "EdDSA",

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 
+use clap::ArgAction;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -54,6 +55,16 @@ pub(super) enum Command {
         #[arg(value_name = "N")]
         limit: Limit,
     },
+    /// Change what a project lets pass.
+    Edit {
+        /// The project.
+        #[arg(value_name = "ID")]
+        project: ProjectId,
+        /// Whether its API keys themselves pass at /verify, where its tokens do. To let them pass no
+        /// longer also ends its tokens that are out.
+        #[arg(long, value_name = "true|false", action = ArgAction::Set)]
+        raw_keys: bool,
+    },
     /// Show a project.
     Show {
         /// The project.
@@ -74,6 +85,10 @@ impl Command {
             Self::SetLiveTokens { project, limit } => {
                 let done = session.acts.set_live_tokens(&project, limit.0).await?;
                 session.output.show(&Limited { done, live_tokens: limit.0 })
+            }
+            Self::Edit { project, raw_keys } => {
+                let done = session.acts.set_raw_keys(&project, raw_keys).await?;
+                session.output.show(&Passes { done, raw_keys })
             }
             Self::Show { project } => show(session, &project).await,
         }
@@ -110,6 +125,7 @@ struct ProjectRow {
     name: String,
     kind: ProjectKind,
     live_tokens: Option<NonZeroU32>,
+    raw_keys: bool,
     created_at: i64,
     position: Position,
     #[serde(skip)]
@@ -123,6 +139,7 @@ impl ProjectRow {
             name: project.name,
             kind: project.kind,
             live_tokens: project.live_tokens,
+            raw_keys: project.raw_keys,
             created_at: project.created_at.secs(),
             position: project.changed,
             created: project.created_at.to_string(),
@@ -163,6 +180,7 @@ impl Report for Details {
             ("name", self.row.name.clone()),
             ("kind", self.row.kind.as_str().to_owned()),
             ("live tokens", limit(self.row.live_tokens)),
+            ("raw keys", if self.row.raw_keys { "pass" } else { "do not pass" }.to_owned()),
             ("created", self.row.created.clone()),
             ("default audience", self.default_audience.to_string()),
             ("audiences", joined(&self.audiences, "none but the default")),
@@ -192,6 +210,32 @@ impl Report for Limited {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Set live tokens of {} to {}.", self.done.project, limit(self.live_tokens))?;
         writeln!(out, "Those that are out live on, and count.")
+    }
+}
+
+/// What a project lets pass, as it is now.
+struct Passes {
+    done: Done,
+    raw_keys: bool,
+}
+
+impl Serialize for Passes {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(4))?;
+        map.serialize_entry("project", &self.done.project)?;
+        map.serialize_entry("raw_keys", &self.raw_keys)?;
+        map.serialize_entry("position", &self.done.position)?;
+        map.serialize_entry("tokens_revoked", &self.done.narrowed)?;
+        map.end()
+    }
+}
+
+impl Report for Passes {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let pass = if self.raw_keys { "pass" } else { "do not pass" };
+        writeln!(out, "API keys of {} themselves {pass} at /verify.", self.done.project)?;
+        let fate = if self.done.narrowed { "are revoked" } else { "live on" };
+        writeln!(out, "The project's outstanding tokens {fate}.")
     }
 }
 

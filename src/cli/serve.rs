@@ -51,6 +51,7 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
         revocation: settings.revocation,
         throttle: settings.throttle,
         client_address: settings.client_address,
+        default_project: settings.default_project,
         rotate_every: settings.rotate_every,
         issuance_retention: settings.issuance_retention,
     })

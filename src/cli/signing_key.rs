@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::domain::signing_key::SigningKeyState;
+use crate::domain::signing_key::{Line, SigningKeyState, SigningPurpose};
 use crate::domain::{Reason, SigningAlgorithm, SigningKeyId, Timestamp};
 use crate::installation;
 use crate::keys::acts::{self, Why};
@@ -27,6 +27,9 @@ pub(super) enum Command {
         /// Of which algorithm: ES256, EdDSA or RS256.
         #[arg(long, value_name = "ALG", default_value_t = SigningAlgorithm::default())]
         algorithm: SigningAlgorithm,
+        /// The key that signs what guards are told of revocations, and not one of tokens.
+        #[arg(long, conflicts_with = "algorithm")]
+        feed: bool,
     },
     /// The emergency: a private key leaked. Revokes all that it signed, at once.
     Retire {
@@ -74,8 +77,9 @@ impl Command {
                 let keys = session.store().signing_keys().await?;
                 session.output.show(&Page::whole(keys.iter().map(|key| KeyRow::of(key, now)).collect()))
             }
-            Self::Rotate { algorithm } => {
-                let new = session.acts.rotate_signing_key(algorithm).await?;
+            Self::Rotate { algorithm, feed } => {
+                let line = if feed { Line::FEED } else { Line::tokens(algorithm) };
+                let new = session.acts.rotate_signing_key(line).await?;
                 session.output.show(&Rotated { new: Some(KeyRow::of(&new, now)), retired: None })
             }
             Self::Retire { kid, now: _, reason, note } => {
@@ -132,6 +136,7 @@ impl Report for Exported {
 #[derive(Serialize)]
 struct KeyRow {
     kid: SigningKeyId,
+    purpose: SigningPurpose,
     algorithm: SigningAlgorithm,
     state: SigningKeyState,
     announced_at: i64,
@@ -144,6 +149,7 @@ impl KeyRow {
     fn of(key: &StoredSigningKey, now: Timestamp) -> Self {
         Self {
             kid: key.kid.clone(),
+            purpose: key.purpose,
             algorithm: key.algorithm,
             state: key.times.state(now),
             announced_at: key.times.announced_at.secs(),
@@ -156,12 +162,13 @@ impl KeyRow {
 
 impl Row for KeyRow {
     const NOTHING: &'static str = "There are no signing keys.";
-    const COLUMNS: &'static [&'static str] = &["kid", "algorithm", "state", "signs from", "retires"];
+    const COLUMNS: &'static [&'static str] = &["kid", "signs", "algorithm", "state", "signs from", "retires"];
 
     fn cells(&self) -> Vec<String> {
         let time = |secs| Timestamp::from_secs(secs).to_string();
         vec![
             self.kid.to_string(),
+            self.purpose.to_string(),
             self.algorithm.to_string(),
             self.state.to_string(),
             time(self.signs_from),
@@ -189,6 +196,7 @@ impl Report for Rotated {
             out,
             &[
                 ("kid", new.kid.to_string()),
+                ("signs", new.purpose.to_string()),
                 ("algorithm", new.algorithm.to_string()),
                 ("signs from", signs_from),
             ],

@@ -20,7 +20,7 @@ mod tls;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use portcullis_guard::ForwardedHeader;
+use portcullis_guard::{ForwardedHeader, ProjectId};
 use tracing::Level;
 
 pub use self::{
@@ -63,6 +63,8 @@ pub struct Settings {
     pub issuance_retention: Duration,
     /// When failed authentication is slowed down.
     pub throttle: Throttle,
+    /// Whose tokens pass at `/verify` where the proxy names no project.
+    pub default_project: Option<ProjectId>,
     /// What is logged and how.
     pub log: Log,
     /// The master key, if the environment holds it; otherwise it is a file in `data_dir`.
@@ -167,6 +169,7 @@ impl Settings {
                 key_failures: layers.read("throttle.key_failures", parse::count)?,
                 address_failures: layers.read("throttle.address_failures", parse::count)?,
             },
+            default_project: layers.read("verify.default_project", default_project)?,
             log: Log {
                 format: layers.read("log.format", log_format)?,
                 level: level.by(log_level)?,
@@ -219,6 +222,16 @@ fn issuance_retention(layers: &Layers<'_>) -> Result<Duration, Error> {
         return Err(found.blame(Problem::new(format!("{span:?} is less than a day"), "write 1d or more")));
     }
     Ok(span)
+}
+
+/// A project's id, as Portcullis makes them.
+fn default_project(text: &str) -> Result<Option<ProjectId>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let project = text.parse().ok().filter(|_| text.starts_with("prj_") && !parse::looks_secret(text));
+    let wrong = || Problem::new("it is not a project's id", "write one that `portcullis project list` shows");
+    project.map(Some).ok_or_else(wrong)
 }
 
 fn forwarded_header(text: &str) -> Result<ForwardedHeader, Problem> {

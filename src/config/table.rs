@@ -157,6 +157,14 @@ pub const SETTINGS: &[Setting] = &[
         list: false,
     },
     Setting {
+        name: "verify.default_project",
+        flag: "verify-default-project",
+        env: "PORTCULLIS_VERIFY_DEFAULT_PROJECT",
+        default: "",
+        help: "Project whose tokens pass at /verify where the proxy names none; when unset, it must",
+        list: false,
+    },
+    Setting {
         name: "log.format",
         flag: "log-format",
         env: "PORTCULLIS_LOG_FORMAT",

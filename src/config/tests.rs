@@ -51,6 +51,7 @@ fn nothing_set_gives_the_documented_defaults() {
             key_failures: 10,
             address_failures: 100,
         },
+        default_project: None,
         log: Log {
             format: Auto,
             level: Level(
@@ -121,6 +122,7 @@ fn each_bad_value_is_answered_with_the_fix() {
         ("client-address-header", "x-real-ip"),
         ("throttle-key-failures", "0"),
         ("throttle-address-failures", "many"),
+        ("verify-default-project", "the shop"),
         ("log-format", "xml"),
         ("log-level", "verbose\n"),
         ("issuer", "http://tokens.example.com"),
@@ -138,6 +140,7 @@ fn each_bad_value_is_answered_with_the_fix() {
     client_address.header (flag --client-address-header): it is not known; write one of x-forwarded-for, forwarded
     throttle.key_failures (flag --throttle-key-failures): it is not a whole number from 1 to 4294967295; write one, such as 10
     throttle.address_failures (flag --throttle-address-failures): it is not a whole number from 1 to 4294967295; write one, such as 10
+    verify.default_project (flag --verify-default-project): it is not a project's id; write one that `portcullis project list` shows
     log.format (flag --log-format): it is not known; write one of auto, pretty, json
     log.level (flag --log-level): it is not known; write one of error, warn, info, debug, trace
     issuer (flag --issuer): plain http is taken for loopback hosts only (RFC 8414); write the https URL under which clients reach this server, for example at its proxy
@@ -164,8 +167,8 @@ fn what_the_file_cannot_say_is_refused_with_its_line() {
     insta::assert_snapshot!(messages.join("\n"), @r#"
     listen (portcullis.toml line 2): there is no such setting; remove it or use one of listen.public
     listen.pubic (portcullis.toml line 3): there is no such setting; remove it or use one of listen.public
-    listne (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, log.format, log.level
-    "listen.public" (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, log.format, log.level
+    listne (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, verify.default_project, log.format, log.level
+    "listen.public" (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, verify.default_project, log.format, log.level
     log.level (portcullis.toml line 2): this is a boolean; write a text in quotes
     log.level (portcullis.toml line 2): this is a list; write a text in quotes
     client_address.trusted_proxies (portcullis.toml line 2): this is a list of other things than text; write a list of texts in quotes

@@ -54,6 +54,8 @@ pub enum Act {
     SetAlgorithm,
     /// A project's limit of live tokens was set or lifted.
     SetLiveTokens,
+    /// A project's API keys were let pass where tokens do, or no longer.
+    SetRawKeys,
     /// An API key was made.
     CreateKey,
     /// A batch of API keys was brought in from elsewhere.
@@ -104,6 +106,7 @@ impl Act {
             Self::RemoveAudience => "audience.remove",
             Self::SetAlgorithm => "project.set_algorithm",
             Self::SetLiveTokens => "project.set_live_tokens",
+            Self::SetRawKeys => "project.set_raw_keys",
             Self::CreateKey => "key.create",
             Self::ImportKeys => "key.import",
             Self::EditKey => "key.edit",

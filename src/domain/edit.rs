@@ -180,6 +180,8 @@ pub enum ProjectEdit {
     SetAlgorithm(SigningAlgorithm),
     /// Its limit of live tokens is set, or lifted.
     SetLiveTokens(Option<NonZeroU32>),
+    /// Its API keys themselves pass where tokens do, or pass no longer.
+    SetRawKeys(bool),
 }
 
 /// An edit of a project, ready for the store.
@@ -206,18 +208,20 @@ impl ProjectEdit {
             Self::RemoveAudience(_) => Act::RemoveAudience,
             Self::SetAlgorithm(_) => Act::SetAlgorithm,
             Self::SetLiveTokens(_) => Act::SetLiveTokens,
+            Self::SetRawKeys(_) => Act::SetRawKeys,
         }
     }
 
     /// Whether tokens that are out may be worth more than what the project's keys could mint
-    /// after this.
+    /// after this, or whoever was admitted before would not be.
     #[must_use]
-    pub fn is_narrowing(&self, catalogue: &Catalogue) -> bool {
+    pub fn is_narrowing(&self, project: &Project, catalogue: &Catalogue) -> bool {
         let after = match self {
             Self::SetScope(scope, entry) => catalogue.clone().with(scope.clone(), entry.clone()),
             Self::RemoveScope(scope) => catalogue.clone().without(scope),
             Self::AddAudience(_) | Self::SetAlgorithm(_) | Self::SetLiveTokens(_) => return false,
             Self::RemoveAudience(_) => return true,
+            Self::SetRawKeys(allowed) => return project.raw_keys && !allowed,
         };
         !after.takes_nothing_from(catalogue)
     }
@@ -225,8 +229,9 @@ impl ProjectEdit {
     /// The feed entry that goes with it.
     #[must_use]
     pub fn feed(&self, project: &Project, catalogue: &Catalogue, tag: Tag) -> FeedDraft {
+        let narrows = self.is_narrowing(project, catalogue);
         let project = project.id.clone();
-        if self.is_narrowing(catalogue) {
+        if narrows {
             FeedDraft::revoke(Target::Project { project }, None, tag)
         } else {
             FeedDraft::changed(Changed::Project { project }, tag)

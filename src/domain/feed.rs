@@ -1,8 +1,8 @@
 //! Entries of the feed, as they are written: what nodes and guards follow.
 
-use std::fmt;
 use std::time::Duration;
 
+pub use portcullis_guard::feed_rules::Tag;
 use portcullis_guard::revocation::{KEPT, KEPT_AFTER_EXPIRY};
 use portcullis_guard::{KeyId, Position, ProjectId, Revocation, Target, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -40,24 +40,6 @@ pub enum Changed {
     },
     /// The set of signing keys.
     SigningKeys,
-}
-
-/// A random mark of an entry. The same position with another mark is another history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tag([u8; 8]);
-
-impl Tag {
-    /// From random bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes, for the store.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 8] {
-        &self.0
-    }
 }
 
 /// An entry that waits for its position.
@@ -174,12 +156,6 @@ impl Published {
             }
             FeedEntry::Changed(_) => None,
         }
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -228,15 +228,21 @@ pub fn decide(
 /// # Errors
 /// [`Refusal::Blocked`], [`Refusal::Deleted`], [`Refusal::Expired`], [`Refusal::Address`].
 pub fn check_usable(key: &ApiKey, address: Option<IpAddr>, now: Timestamp) -> Result<(), Refusal> {
+    check_alive(key, now)?;
+    if key.details.allowlist.admits(address) { Ok(()) } else { Err(Refusal::Address) }
+}
+
+/// Whether a key may be used from anywhere.
+///
+/// # Errors
+/// [`Refusal::Blocked`], [`Refusal::Deleted`], [`Refusal::Expired`].
+pub(super) fn check_alive(key: &ApiKey, now: Timestamp) -> Result<(), Refusal> {
     match key.state {
         KeyState::Blocked => return Err(Refusal::Blocked),
         KeyState::Deleted => return Err(Refusal::Deleted),
         KeyState::Active => {}
     }
-    if key.details.expires_at.is_some_and(|end| now >= end) {
-        return Err(Refusal::Expired);
-    }
-    if key.details.allowlist.admits(address) { Ok(()) } else { Err(Refusal::Address) }
+    if key.details.expires_at.is_some_and(|end| now >= end) { Err(Refusal::Expired) } else { Ok(()) }
 }
 
 /// Nothing named: all the key's permissions, but for the reserved ones of a tenant's key, which
@@ -251,10 +257,15 @@ fn narrow_scope(record: &MintRecord, asked: &ScopeSet) -> Result<ScopeSet, Refus
     if details.require_scope {
         return Err(Refusal::ScopeRequired);
     }
+    let granted = unnamed_scope(record);
+    if granted.is_empty() { Err(Refusal::NoPermissions) } else { Ok(granted) }
+}
+
+/// What a key is granted that names nothing.
+pub(super) fn unnamed_scope(record: &MintRecord) -> ScopeSet {
     let administrative = record.project.id.as_str() == ProjectId::ADMINISTRATION;
     let unnamed = |scope: &&Scope| administrative || !scope.is_reserved();
-    let granted: ScopeSet = details.permissions.iter().filter(unnamed).cloned().collect();
-    if granted.is_empty() { Err(Refusal::NoPermissions) } else { Ok(granted) }
+    record.key.details.permissions.iter().filter(unnamed).cloned().collect()
 }
 
 /// The key's audiences, as far as they are still its project's. Where the key's default is no

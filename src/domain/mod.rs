@@ -17,6 +17,7 @@ pub mod import;
 pub mod includes;
 pub mod project;
 pub mod quota;
+pub mod raw_key;
 pub mod reason;
 pub mod secret;
 pub mod secret_id;
@@ -33,6 +34,7 @@ pub use portcullis_guard::{
 };
 pub use project::{Project, ProjectKind};
 pub use quota::{LimitOf, LiveTokenLimits, QuotaFull};
+pub use raw_key::{RawKeyRefusal, RawUse};
 pub use reason::Reason;
 pub use secret::{LastUse, Pepper, Secret, SecretDigest, SecretSha256, StoredSecret};
 pub use secret_id::SecretId;

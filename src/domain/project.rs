@@ -22,6 +22,8 @@ pub struct Project {
     pub algorithm: SigningAlgorithm,
     /// How many of its tokens may live at once; absent is no limit.
     pub live_tokens: Option<NonZeroU32>,
+    /// Whether its API keys themselves pass where tokens do.
+    pub raw_keys: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// The position of its last feed entry.

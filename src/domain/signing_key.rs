@@ -1,6 +1,7 @@
 //! The life of a signing key: announced, signing, retiring, gone.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use portcullis_guard::{SigningKeyId, Timestamp};
@@ -12,6 +13,66 @@ use super::api_key::LONGEST_LIFETIME_SECS;
 /// A signing key is published this long before it signs, so that every cache of the public keys
 /// (`max-age=300`) has it in time.
 pub const ANNOUNCED_FOR: Duration = Duration::from_mins(10);
+
+/// What a signing key signs: tokens, or answers of the feed, and never the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SigningPurpose {
+    /// Access tokens.
+    Tokens,
+    /// What guards are told of revocations.
+    Feed,
+}
+
+/// A text that is no [`SigningPurpose`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a signing key is for tokens or for the feed")]
+pub struct InvalidPurpose;
+
+impl SigningPurpose {
+    /// As the database has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Feed => "feed",
+        }
+    }
+}
+
+impl FromStr for SigningPurpose {
+    type Err = InvalidPurpose;
+
+    fn from_str(raw: &str) -> Result<Self, InvalidPurpose> {
+        [Self::Tokens, Self::Feed].into_iter().find(|known| known.as_str() == raw).ok_or(InvalidPurpose)
+    }
+}
+
+impl fmt::Display for SigningPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Signing keys that follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What they sign.
+    pub purpose: SigningPurpose,
+    /// And how.
+    pub algorithm: SigningAlgorithm,
+}
+
+impl Line {
+    /// The feed is signed with Ed25519: every answer to a poll costs one signature.
+    pub const FEED: Self = Self { purpose: SigningPurpose::Feed, algorithm: SigningAlgorithm::EdDsa };
+
+    /// Those that sign tokens with this algorithm.
+    #[must_use]
+    pub const fn tokens(algorithm: SigningAlgorithm) -> Self {
+        Self { purpose: SigningPurpose::Tokens, algorithm }
+    }
+}
 
 /// When a signing key enters each state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +141,8 @@ impl SigningKeyState {
 pub struct SigningKeyLife {
     /// Its id.
     pub kid: SigningKeyId,
-    /// What it is for.
-    pub algorithm: SigningAlgorithm,
+    /// What it signs, and how.
+    pub line: Line,
     /// When it enters each state.
     pub times: SigningKeyTimes,
 }
@@ -95,19 +156,19 @@ pub struct Succession {
     pub retired: Vec<SigningKeyLife>,
 }
 
-/// A new key of this algorithm is announced now and signs once everybody knows it; those before it
+/// A new key of this line is announced now and signs once everybody knows it; those before it
 /// retire then.
 #[must_use]
-pub fn rotate(keys: &[SigningKeyLife], algorithm: SigningAlgorithm, now: Timestamp) -> Succession {
+pub fn rotate(keys: &[SigningKeyLife], line: Line, now: Timestamp) -> Succession {
     let signs_from = now.after(ANNOUNCED_FOR);
     let new = SigningKeyTimes { announced_at: now, signs_from, retires_at: None, gone_at: None };
-    let predecessors = keys.iter().filter(|key| key.algorithm == algorithm && key.is_in_line(now));
+    let predecessors = keys.iter().filter(|key| key.line == line && key.goes_on(now));
     let retire =
         |key: &SigningKeyLife| SigningKeyLife { times: key.times.retired(signs_from), ..key.clone() };
     Succession { new, retired: predecessors.map(retire).collect() }
 }
 
-/// The emergency: this key is gone now, with all that it signed; if no other of its algorithm is
+/// The emergency: this key is gone now, with all that it signed; if no other of its line is
 /// left that signs, a new one does at once, announced or not. None if it is gone already or was
 /// never there.
 #[must_use]
@@ -119,28 +180,23 @@ pub fn retire_now(
     let key = keys.iter().find(|key| key.kid == *kid && key.times.state(now).is_published())?;
     let times = SigningKeyTimes { retires_at: Some(now), gone_at: Some(now), ..key.times };
     let gone = SigningKeyLife { times, ..key.clone() };
-    let others = keys.iter().filter(|other| other.kid != *kid && other.algorithm == key.algorithm);
+    let others = keys.iter().filter(|other| other.kid != *kid && other.line == key.line);
     let left = others.clone().any(|other| other.times.state(now).is_signing());
     let new = SigningKeyTimes { announced_at: now, signs_from: now, retires_at: None, gone_at: None };
     Some((gone, (!left).then_some(Succession { new, retired: Vec::new() })))
 }
 
-/// Whether the newest key of this algorithm is so old that its successor must be announced. One
+/// Whether the newest key of this line is so old that its successor must be announced. A line
 /// that nobody uses any more has none.
 #[must_use]
-pub fn rotation_is_due(
-    keys: &[SigningKeyLife],
-    algorithm: SigningAlgorithm,
-    every: Duration,
-    now: Timestamp,
-) -> bool {
-    let in_line = keys.iter().filter(|key| key.algorithm == algorithm && key.is_in_line(now));
-    in_line.map(|key| key.times.announced_at).max().is_some_and(|newest| now >= newest.after(every))
+pub fn rotation_is_due(keys: &[SigningKeyLife], line: Line, every: Duration, now: Timestamp) -> bool {
+    let going_on = keys.iter().filter(|key| key.line == line && key.goes_on(now));
+    going_on.map(|key| key.times.announced_at).max().is_some_and(|newest| now >= newest.after(every))
 }
 
 impl SigningKeyLife {
     /// Whether it signs, or will, and nobody has set its end.
-    fn is_in_line(&self, now: Timestamp) -> bool {
+    fn goes_on(&self, now: Timestamp) -> bool {
         self.times.retires_at.is_none() && self.times.state(now).is_published()
     }
 }
@@ -187,7 +243,7 @@ mod tests {
             retires_at: None,
             gone_at: None,
         };
-        SigningKeyLife { kid: kid.parse().unwrap(), algorithm, times }
+        SigningKeyLife { kid: kid.parse().unwrap(), line: Line::tokens(algorithm), times }
     }
 
     #[test]
@@ -195,8 +251,10 @@ mod tests {
         let now = Timestamp::from_secs(1_000_000);
         let old = key("old", SigningAlgorithm::Es256, 0);
         let other = key("other", SigningAlgorithm::EdDsa, 0);
-        let change = rotate(&[old, other], SigningAlgorithm::Es256, now);
+        let feed = SigningKeyLife { line: Line::FEED, ..key("feed", SigningAlgorithm::EdDsa, 0) };
+        let change = rotate(&[old, other, feed.clone()], Line::tokens(SigningAlgorithm::Es256), now);
         assert_eq!(change.retired.len(), 1, "another algorithm is another line");
+        assert!(rotate(&[feed], Line::tokens(SigningAlgorithm::EdDsa), now).retired.is_empty());
         let retired = change.retired[0].times;
         for secs in 0..3000 {
             let at = now.after(Duration::from_secs(secs));
@@ -209,12 +267,13 @@ mod tests {
     #[test]
     fn a_rotation_is_due_once() {
         let (every, es256) = (Duration::from_hours(720), SigningAlgorithm::Es256);
+        let line = Line::tokens(es256);
         let due =
-            |keys: &[SigningKeyLife], secs| rotation_is_due(keys, es256, every, Timestamp::from_secs(secs));
+            |keys: &[SigningKeyLife], secs| rotation_is_due(keys, line, every, Timestamp::from_secs(secs));
         let month = 720 * 3600;
         let mut keys = vec![key("old", es256, 0)];
         assert!(!due(&keys, month - 1) && due(&keys, month));
-        let change = rotate(&keys, es256, Timestamp::from_secs(month));
+        let change = rotate(&keys, line, Timestamp::from_secs(month));
         keys = change.retired;
         keys.push(SigningKeyLife { times: change.new, ..key("new", es256, 0) });
         assert!(!due(&keys, month + 1) && !due(&keys, 2 * month - 1) && due(&keys, 2 * month));

@@ -4,7 +4,6 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::drain::Drain;
+use crate::web::Turns;
 
 /// The most connections at a time, if the system allows so many files.
 const MOST: u64 = 10_000;
@@ -64,44 +64,22 @@ where
         let drain = self.drain.clone();
         Box::pin(async move {
             let (inner, service) = accepting.await?;
-            let turns = Arc::new(Turns { drain, ..Turns::default() });
+            let turns = Arc::new(Turns::default());
             let timer = Box::pin(sleep(idle));
             let watched = Watched { inner, turns: turns.clone(), seen: 0, timer, idle, _place: place };
-            Ok((watched, Counted { inner: service, turns }))
+            Ok((watched, Counted { inner: service, turns, drain }))
         })
     }
 }
 
-/// Requests of one connection.
-#[derive(Debug, Default)]
-struct Turns {
-    begun: AtomicU64,
-    ended: AtomicU64,
-    drain: Drain,
-}
-
-/// A request that is under way until this is dropped.
-struct Turn(Arc<Turns>);
-
-impl Turn {
-    fn begin(turns: &Arc<Turns>) -> Self {
-        turns.begun.fetch_add(1, Ordering::Relaxed);
-        Self(turns.clone())
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// The service of one connection, counting its requests. A request counts until its answer is
-/// handed over, not until it is sent: whoever does not read is let go as well.
+/// handed over, not until it is sent: whoever does not read is let go as well. An answer that goes on
+/// finds the count in its request, and tells of each step.
 #[derive(Clone)]
 pub(super) struct Counted<S> {
     inner: S,
     turns: Arc<Turns>,
+    drain: Drain,
 }
 
 impl<S, B, C> Service<Request<B>> for Counted<S>
@@ -117,15 +95,17 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.turns.clone());
         // HTTP/2 has another way to say that a connection ends, and says it when it does.
         let is_told_by_header = request.version() < Version::HTTP_2;
-        let (turn, answering) = (Turn::begin(&self.turns), self.inner.call(request));
+        let (turn, answering) = (self.turns.begin(), self.inner.call(request));
+        let drain = self.drain.clone();
         Box::pin(async move {
             let mut answer = answering.await;
             if let Ok(answer) = &mut answer
                 && is_told_by_header
-                && turn.0.drain.has_begun()
+                && drain.has_begun()
             {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -149,8 +129,8 @@ pub(super) struct Watched<T> {
 impl<T> Watched<T> {
     fn idles(&mut self, context: &mut Context<'_>) -> bool {
         while self.timer.as_mut().poll(context).is_ready() {
-            let ended = self.turns.ended.load(Ordering::Relaxed);
-            if ended == self.seen && ended == self.turns.begun.load(Ordering::Relaxed) {
+            let ended = self.turns.ended();
+            if ended == self.seen && self.turns.is_idle_after(ended) {
                 return true;
             }
             self.seen = ended;

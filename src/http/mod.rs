@@ -16,21 +16,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::forward_auth;
 use crate::oauth;
 use crate::web::Server;
 use drain::Drain;
 
 pub use renewal::look as look_at_certificate;
 pub use serve::{Listener, Running};
+
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// How long clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,7 @@ pub fn router(server: Arc<Server>) -> Router {
 /// [`router`], with another patience than usual, for a server that may be about to stop.
 fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
     oauth::routes(&server.issuer)
+        .merge(forward_auth::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(move |server| ready(health::ready(server, &drain))))
         .route(openapi::PATH, get(openapi::serve))
@@ -67,19 +69,24 @@ fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
             plain(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", why)
         })
         .with_state(server.clone())
-        // From the inside out: a panic of one request is that request's 500; slow senders are let
-        // go; it is clear who is meant; nothing that we answer is anything but what it says it is;
-        // every request has an id and is told of.
-        .layer(CatchPanicLayer::custom(|_| {
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed")
-        }))
-        .layer(from_fn(move |request: Request, next: Next| strict::in_time(patience.request, request, next)))
-        .layer(from_fn(strict::one_host))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(from_fn_with_state(server, tell::tell))
+        .layer(from_fn_with_state((server, patience), attend))
+}
+
+/// What every request meets, in one layer, because each costs. From the outside in: it has an id and is
+/// told of; nothing that we answer is anything but what it says it is; it is clear who is meant; slow
+/// senders are let go; a panic of one request is that request's 500.
+async fn attend(
+    State((server, patience)): State<(Arc<Server>, Patience)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let limit = patience.request + oauth::longest_wait(request.uri().path());
+    let answer = async |request| {
+        let mut response = strict::answer(limit, request, next).await;
+        response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
+        response
+    };
+    tell::tell(&server, request, answer).await
 }
 
 fn plain(status: StatusCode, error: &str, why: &str) -> Response {

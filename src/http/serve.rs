@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::drain::{Drain, Entrance, Peer};
 use super::{Patience, limits, loops, renewal, router_for};
 use crate::keys::Uses;
+use crate::revocation::Log;
 use crate::tls::Certificate;
 use crate::web::Server;
 
@@ -63,6 +64,7 @@ pub struct Running {
     tending: JoinHandle<()>,
     renewing: JoinHandle<()>,
     uses: Arc<Uses>,
+    log: Arc<Log>,
     writer: JoinHandle<()>,
     grace: Duration,
 }
@@ -90,7 +92,7 @@ impl Running {
         let following = tokio::spawn(loops::follow(server.clone()));
         let rotating = tokio::spawn(loops::rotate(server.clone()));
         let tending = tokio::spawn(loops::tend(server.clone()));
-        let uses = server.uses.clone();
+        let (uses, log) = (server.uses.clone(), server.copy.log().clone());
         let app =
             router_for(server, patience, drain.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let Listener { socket, certificate } = listener;
@@ -107,19 +109,21 @@ impl Running {
             tokio::spawn(listening.acceptor(acceptor).http1_only().serve(app))
         };
         let grace = patience.grace;
-        Ok(Self { handle, drain, serving, following, rotating, tending, renewing, uses, writer, grace })
+        Ok(Self { handle, drain, serving, following, rotating, tending, renewing, uses, log, writer, grace })
     }
 
     /// Stops: lets nobody else in and answers each connection once more, finishes what is under way,
     /// writes down what is only in memory, flushes the issuance log.
     pub async fn stop(self) {
-        let Self { handle, drain, serving, following, rotating, tending, renewing, uses, writer, grace } =
+        let Self { handle, drain, serving, following, rotating, tending, renewing, uses, log, writer, grace } =
             self;
         // A fifth of the time is for what is written last, which waits for nobody outside; a tenth is
         // theirs who are connected and have not asked yet.
         let (flush, once_more) = (grace / 5, grace / 10);
         let all_but_the_log = async {
             drain.begin();
+            // Whoever follows the feed would wait for longer than there is time.
+            log.end();
             let _ = timeout(once_more, nobody_is_connected(&drain, &handle)).await;
             handle.graceful_shutdown(Some(grace.saturating_sub(flush + once_more)));
             let _ = serving.await;

@@ -1,11 +1,8 @@
 //! What is told of a request: its id, to whoever asks and in every line that is logged meanwhile,
 //! and in the end what became of it. Never its path, query, headers or body: those carry secrets.
 
-use std::sync::Arc;
-
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument as _, Span, field};
 
@@ -14,10 +11,14 @@ use crate::web::{ClientAddress, RequestId, Server};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives a request its id, and tells what became of it.
-pub(super) async fn tell(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers(), request.extensions(), &server);
-    let (span, began) = (span(&id, &request, &server), server.clock.monotonic());
-    let mut response = next.run(request).instrument(span.clone()).await;
+pub(super) async fn tell(
+    server: &Server,
+    request: Request,
+    answer: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let id = RequestId::of(request.headers(), request.extensions(), server);
+    let (span, began) = (span(&id, &request, server), server.clock.monotonic());
+    let mut response = answer(request).instrument(span.clone()).await;
     let took = server.clock.monotonic().saturating_sub(began);
     span.in_scope(|| ended(response.status(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
     let id = HeaderValue::from_str(id.as_str()).expect("an id is of letters, digits, `.`, `_` and `-`");

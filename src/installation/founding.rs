@@ -1,5 +1,5 @@
 //! The founding of an installation: data keys, the administrators' project and its first key, the
-//! first signing key.
+//! first signing key and the first one of the feed.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::domain::api_key::ADMINISTRATIVE;
 use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::feed::{Changed, FeedDraft, Tag};
-use crate::domain::signing_key::SigningKeyTimes;
+use crate::domain::signing_key::{Line, SigningKeyTimes};
 use crate::domain::{
     ApiKey, KeyDetails, KeyState, Position, Project, ProjectId, ProjectKind, Secret, SigningAlgorithm,
     Timestamp,
@@ -50,7 +50,8 @@ pub(super) async fn found(
     };
     let (data_keys, sealed) = DataKeys::generate(&master, at, entropy);
     let times = SigningKeyTimes { announced_at: at, signs_from: at, retires_at: None, gone_at: None };
-    let signing_key = generate(SigningAlgorithm::default(), times, &data_keys.signing, entropy);
+    let make = |line| generate(line, times, &data_keys.signing, entropy);
+    let (signing_key, feed_key) = (make(Line::tokens(SigningAlgorithm::default())), make(Line::FEED));
     let (key, secret) = admin_key(at, surroundings);
     let admin = AdminKey { key, secret, path: files.admin_key_path() };
     files.write(&admin.path, &admin.to_json(&issuer))?;
@@ -68,11 +69,12 @@ pub(super) async fn found(
             act: Act::Initialise,
             project: Some(ProjectId::administration()),
             target: issuer.clone(),
-            detail: json!({ "admin_key": admin.key.id, "signing_key": signing_key.kid }),
+            detail: json!({ "admin_key": admin.key.id, "signing_key": signing_key.kid, "feed_key": feed_key.kid }),
         },
     };
     let project = administration(at);
-    let founding = Founding { issuer, at, data_keys: sealed, project, key: new_key, signing_key };
+    let signing_keys = vec![signing_key, feed_key];
+    let founding = Founding { issuer, at, data_keys: sealed, project, key: new_key, signing_keys };
     match store.found(&founding).await {
         Ok(_) => Ok(Some(admin)),
         // By another node, a moment ago: its administrator's key counts, and this one opens nothing.
@@ -98,6 +100,7 @@ fn administration(at: Timestamp) -> Project {
         name: "Administrators".to_owned(),
         algorithm: SigningAlgorithm::default(),
         live_tokens: None,
+        raw_keys: false,
         created_at: at,
         changed: Position::START,
     }

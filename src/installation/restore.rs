@@ -18,7 +18,7 @@ use super::files::{FileError, Files, Lock, io_error};
 use super::{Error, Surroundings, master};
 use crate::config::Settings;
 use crate::domain::audit::{Act, Actor, AuditDraft};
-use crate::domain::signing_key::SigningKeyTimes;
+use crate::domain::signing_key::{Line, SigningKeyTimes};
 use crate::domain::{ApiKey, FeedDraft, Position, SigningAlgorithm, SigningKeyId, Tag, Target, Timestamp};
 use crate::signing::{SealingKey, generate};
 use crate::store::{
@@ -207,12 +207,12 @@ impl Decision<'_> {
             .map(|key| (key.kid.clone(), self.revoke(Target::SigningKey { kid: key.kid.clone() })))
             .collect();
         let times = SigningKeyTimes { announced_at: at, signs_from: at, retires_at: None, gone_at: None };
-        let make = |algorithm| generate(algorithm, times, sealing, self.surroundings.entropy.as_ref());
+        let make = |line| generate(line, times, sealing, self.surroundings.entropy.as_ref());
         Restoration {
             at_least: Position::new(microseconds.max(beyond)),
             all: self.revoke(Target::All),
             revoked,
-            signing_keys: algorithms(stored, at).into_iter().map(make).collect(),
+            signing_keys: lines(stored, at).into_iter().map(make).collect(),
             audit: AuditDraft {
                 at,
                 actor: self.actor.clone(),
@@ -230,12 +230,13 @@ impl Decision<'_> {
     }
 }
 
-/// The algorithms that are signed with, or are about to be; at least the default one.
-fn algorithms(stored: &[StoredSigningKey], now: Timestamp) -> Vec<SigningAlgorithm> {
-    let in_use = |algorithm| {
-        let mut keys = stored.iter().filter(|key| key.algorithm == algorithm);
-        algorithm == SigningAlgorithm::default()
+/// The algorithms that tokens are signed with, or are about to be; at least the default one. And the
+/// feed's.
+fn lines(stored: &[StoredSigningKey], now: Timestamp) -> Vec<Line> {
+    let in_use = |line: &Line| {
+        let mut keys = stored.iter().filter(|key| key.line() == *line);
+        line.algorithm == SigningAlgorithm::default()
             || keys.any(|key| key.times.retires_at.is_none_or(|retires| retires > now))
     };
-    SigningAlgorithm::ALL.into_iter().filter(|algorithm| in_use(*algorithm)).collect()
+    SigningAlgorithm::ALL.map(Line::tokens).into_iter().filter(in_use).chain([Line::FEED]).collect()
 }

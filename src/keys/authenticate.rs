@@ -15,7 +15,7 @@ use super::throttle::Throttle;
 use super::uses::Uses;
 use crate::domain::grant::{MintRecord, Refusal, check_usable};
 use crate::domain::secret::{Secret, SecretDigest, is_one_of};
-use crate::domain::{AuthMethod, KeyId, Pepper};
+use crate::domain::{AuthMethod, KeyId, Pepper, Timestamp};
 use crate::store::Error as StoreError;
 use crate::time::Clock;
 
@@ -51,6 +51,16 @@ pub struct Proven {
     /// What is known of the key.
     pub record: Arc<MintRecord>,
     secret: SecretDigest,
+}
+
+impl Proven {
+    /// When the key, or the secret that proved it, ends; never, if absent.
+    #[must_use]
+    pub fn ends(&self) -> Option<Timestamp> {
+        let presented = self.record.secrets.iter().find(|secret| secret.digest.is_same(&self.secret));
+        let ends = [self.record.key.details.expires_at, presented.and_then(|secret| secret.expires_at)];
+        ends.into_iter().flatten().min()
+    }
 }
 
 /// Tells whose key it is.

@@ -44,6 +44,7 @@ impl Acts {
             name: name.to_owned(),
             algorithm: SigningAlgorithm::default(),
             live_tokens,
+            raw_keys: false,
             created_at: at,
             changed: Position::START,
         };
@@ -115,6 +116,16 @@ impl Acts {
         self.change_project(project, ProjectEdit::SetLiveTokens(limit), project.to_string(), detail).await
     }
 
+    /// Lets a project's API keys themselves pass where its tokens do, or no longer; the latter
+    /// narrows, and ends its tokens as well.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_raw_keys(&self, project: &ProjectId, allowed: bool) -> Result<Done, Error> {
+        let detail = json!({ "raw_keys": allowed });
+        self.change_project(project, ProjectEdit::SetRawKeys(allowed), project.to_string(), detail).await
+    }
+
     pub(super) async fn change_project(
         &self,
         id: &ProjectId,
@@ -127,7 +138,7 @@ impl Acts {
         }
         let project = self.store.project(id).await?.ok_or(StoreError::Missing("project"))?;
         let catalogue = self.store.catalogue(id).await?;
-        let narrowed = edit.is_narrowing(&catalogue);
+        let narrowed = edit.is_narrowing(&project, &catalogue);
         let feed = edit.feed(&project, &catalogue, self.tag());
         let audit = self.audit(edit.act(), Some(id), &target, detail);
         let position = self.store.change_project(&ProjectChange { project, edit, feed, audit }).await?;

@@ -124,8 +124,10 @@ impl Records {
         // The second turn loads anew what the first found outdated; if the third still finds it
         // so, the feed moves faster than we read, and a read of our own settles it.
         for _ in 0..2 {
-            let read = self.cache.try_get_with(name.clone(), self.load_shared(&name)).await;
-            let read = read.map_err(|_| Error::Unavailable(Unavailable::Slow))?;
+            let read = match self.cache.get(&name).await {
+                Some(read) => read,
+                None => self.loaded(&name).await?,
+            };
             if read.position >= least && self.still_serves(&name, &read) {
                 return Ok(read.record.clone());
             }
@@ -152,6 +154,13 @@ impl Records {
 
     fn newest(&self) -> Arc<Newest> {
         self.newest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// However many ask at once, one load serves them all.
+    async fn loaded(&self, name: &Name) -> Result<Arc<Read>, Error> {
+        let load = Box::pin(self.load_shared(name));
+        let read = self.cache.try_get_with(name.clone(), load).await;
+        read.map_err(|_| Error::Unavailable(Unavailable::Slow))
     }
 
     async fn load_shared(&self, name: &Name) -> Result<Arc<Read>, Error> {

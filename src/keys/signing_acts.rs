@@ -8,23 +8,25 @@ use super::acts::{Acts, Done, Error, Why};
 use crate::domain::audit::Act;
 use crate::domain::edit::ProjectEdit;
 use crate::domain::feed::{Changed, FeedDraft};
-use crate::domain::signing_key::{SigningKeyLife, retire_now, rotate, rotation_is_due};
+use crate::domain::signing_key::{
+    Line, SigningKeyLife, SigningKeyTimes, SigningPurpose, retire_now, rotate, rotation_is_due,
+};
 use crate::domain::{ProjectId, SigningAlgorithm, SigningKeyId, Target};
 use crate::signing::{Damaged, Error as SigningError, PrivateKey, generate};
 use crate::store::{Error as StoreError, SigningKeysChange, StoredSigningKey};
 
 impl Acts {
-    /// Announces a new signing key; it signs ten minutes later, and those of its algorithm before
-    /// it retire then.
+    /// Announces a new signing key; it signs ten minutes later, and those of its line before it
+    /// retire then.
     ///
     /// # Errors
     /// See [`Error`]; [`StoreError::Conflict`] if somebody else rotated meanwhile.
-    pub async fn rotate_signing_key(&self, algorithm: SigningAlgorithm) -> Result<StoredSigningKey, Error> {
+    pub async fn rotate_signing_key(&self, line: Line) -> Result<StoredSigningKey, Error> {
         let stored = self.store.signing_keys().await?;
-        let change = rotate(&lives(&stored), algorithm, self.clock.now());
-        let new = generate(algorithm, change.new, &self.signing, self.entropy.as_ref());
+        let change = rotate(&lives(&stored), line, self.clock.now());
+        let new = generate(line, change.new, &self.signing, self.entropy.as_ref());
         let retired: Vec<&SigningKeyId> = change.retired.iter().map(|key| &key.kid).collect();
-        let detail = json!({ "algorithm": algorithm, "retires": retired });
+        let detail = json!({ "purpose": line.purpose, "algorithm": line.algorithm, "retires": retired });
         let feed = FeedDraft::changed(Changed::SigningKeys, self.tag());
         let audit = self.audit(Act::RotateSigningKey, None, new.kid.as_str(), detail);
         let (expected, retired) = (expected(&stored), change.retired);
@@ -33,7 +35,7 @@ impl Acts {
         Ok(new)
     }
 
-    /// Retires a signing key at once and revokes all that it signed; if no other of its algorithm
+    /// Retires a signing key at once and revokes all that it signed; if no other of its line
     /// is left that signs, makes one that does.
     ///
     /// # Errors
@@ -46,8 +48,8 @@ impl Acts {
         let stored = self.store.signing_keys().await?;
         let decided = retire_now(&lives(&stored), kid, self.clock.now());
         let (gone, succession) = decided.ok_or(StoreError::Missing("signing key"))?;
-        let new = succession
-            .map(|change| generate(gone.algorithm, change.new, &self.signing, self.entropy.as_ref()));
+        let new =
+            succession.map(|change| generate(gone.line, change.new, &self.signing, self.entropy.as_ref()));
         let detail =
             json!({ "reason": why.reason, "note": why.note, "new": new.as_ref().map(|key| &key.kid) });
         let feed = FeedDraft::revoke(Target::SigningKey { kid: kid.clone() }, None, self.tag());
@@ -69,8 +71,8 @@ impl Acts {
         if let Some(known) = stored.iter().find(|known| known.kid == *key.kid()) {
             return Err(Error::KnownSigningKey { kid: known.kid.clone(), state: known.times.state(now) });
         }
-        let change = rotate(&lives(&stored), key.algorithm(), now);
-        let new = key.seal(change.new, &self.signing, self.entropy.as_ref());
+        let change = rotate(&lives(&stored), Line::tokens(key.algorithm()), now);
+        let new = key.seal((SigningPurpose::Tokens, change.new), &self.signing, self.entropy.as_ref());
         let retired: Vec<&SigningKeyId> = change.retired.iter().map(|key| &key.kid).collect();
         let detail = json!({
             "algorithm": new.algorithm, "retires": retired, "reason": why.reason, "note": why.note,
@@ -104,17 +106,43 @@ impl Acts {
     /// # Errors
     /// See [`Error`].
     pub async fn rotate_what_is_due(&self, every: Duration) -> Result<(), Error> {
-        for algorithm in SigningAlgorithm::ALL {
+        self.begin_feed_line().await?;
+        for line in SigningAlgorithm::ALL.map(Line::tokens).into_iter().chain([Line::FEED]) {
             let lives = lives(&self.store.signing_keys().await?);
-            if rotation_is_due(&lives, algorithm, every, self.clock.now()) {
-                match self.rotate_signing_key(algorithm).await {
-                    Ok(new) => tracing::info!(kid = %new.kid, %algorithm, "a new signing key was announced"),
+            if rotation_is_due(&lives, line, every, self.clock.now()) {
+                match self.rotate_signing_key(line).await {
+                    Ok(new) => tracing::info!(
+                        kid = %new.kid, algorithm = %line.algorithm, purpose = %line.purpose,
+                        "a new signing key was announced"
+                    ),
                     Err(Error::Store(StoreError::Conflict)) => {}
                     Err(error) => return Err(error),
                 }
             }
         }
         Ok(())
+    }
+
+    /// The first key of the feed, in an installation that was founded before there was one. Nobody
+    /// can have another, so it signs at once.
+    async fn begin_feed_line(&self) -> Result<(), Error> {
+        let stored = self.store.signing_keys().await?;
+        if stored.iter().any(|key| key.purpose == SigningPurpose::Feed) {
+            return Ok(());
+        }
+        let at = self.clock.now();
+        let times = SigningKeyTimes { announced_at: at, signs_from: at, retires_at: None, gone_at: None };
+        let new = generate(Line::FEED, times, &self.signing, self.entropy.as_ref());
+        let detail = json!({ "purpose": Line::FEED.purpose, "algorithm": Line::FEED.algorithm });
+        let feed = FeedDraft::changed(Changed::SigningKeys, self.tag());
+        let audit = self.audit(Act::RotateSigningKey, None, new.kid.as_str(), detail);
+        let expected = expected(&stored);
+        let change = SigningKeysChange { expected, new: Some(new), retired: Vec::new(), feed, audit };
+        match self.store.change_signing_keys(&change).await {
+            // By another node, a moment ago.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Chooses how a project's tokens are signed. A first key of that algorithm is announced; until
@@ -131,9 +159,10 @@ impl Acts {
         // First, so that a mistyped project announces no key.
         self.store.project(project).await?.ok_or(StoreError::Missing("project"))?;
         let stored = self.store.signing_keys().await?;
-        let in_line = |key: &StoredSigningKey| key.algorithm == algorithm && key.times.retires_at.is_none();
+        let line = Line::tokens(algorithm);
+        let in_line = |key: &StoredSigningKey| key.line() == line && key.times.retires_at.is_none();
         if !stored.iter().any(|key| in_line(key) && key.times.state(now).is_published()) {
-            self.rotate_signing_key(algorithm).await?;
+            self.rotate_signing_key(line).await?;
         }
         let detail: Value = json!({ "algorithm": algorithm });
         self.change_project(project, ProjectEdit::SetAlgorithm(algorithm), algorithm.to_string(), detail)

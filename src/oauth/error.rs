@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -14,6 +14,8 @@ use crate::keys::Denied;
 use crate::signing::Error as SigningError;
 use crate::store::Error as StoreError;
 use crate::web::FormError;
+
+pub(super) use crate::web::no_store;
 
 /// A refusal of an OAuth endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,9 @@ pub(super) enum Error {
     /// The key may not be used from there.
     #[error("the API key may not be used from this address")]
     UnauthorizedClient,
+    /// The key may not do this.
+    #[error("the API key does not hold the permission that this needs")]
+    NotPermitted,
     /// A grant that is not offered.
     #[error("this grant type is not supported")]
     UnsupportedGrantType,
@@ -94,6 +99,7 @@ pub fn error_codes(status: StatusCode) -> Vec<&'static str> {
         Error::InvalidRequest(""),
         Error::unauthenticated(Challenge::Basic),
         Error::UnauthorizedClient,
+        Error::NotPermitted,
         Error::UnsupportedGrantType,
         Error::InvalidScope(String::new()),
         Error::InvalidTarget(""),
@@ -105,13 +111,14 @@ pub fn error_codes(status: StatusCode) -> Vec<&'static str> {
 }
 
 impl Error {
-    /// The `error` value and status of RFC 6749 §5.2; 429 and 503 are ours.
+    /// The `error` value and status of RFC 6749 §5.2, or RFC 6750 §3.1; 429 and 503 are ours.
     #[must_use]
     pub(crate) fn code(&self) -> (&'static str, StatusCode) {
         match self {
             Self::InvalidRequest(_) => ("invalid_request", StatusCode::BAD_REQUEST),
             Self::InvalidClient { .. } => ("invalid_client", StatusCode::UNAUTHORIZED),
             Self::UnauthorizedClient => ("unauthorized_client", StatusCode::BAD_REQUEST),
+            Self::NotPermitted => ("insufficient_scope", StatusCode::FORBIDDEN),
             Self::UnsupportedGrantType => ("unsupported_grant_type", StatusCode::BAD_REQUEST),
             Self::InvalidScope(_) => ("invalid_scope", StatusCode::BAD_REQUEST),
             Self::InvalidTarget(_) => ("invalid_target", StatusCode::BAD_REQUEST),
@@ -188,15 +195,6 @@ impl IntoResponse for Error {
         }
         response
     }
-}
-
-/// What keeps an answer out of every cache (RFC 6749 §5.1).
-#[must_use]
-pub(super) const fn no_store() -> [(HeaderName, HeaderValue); 2] {
-    [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::PRAGMA, HeaderValue::from_static("no-cache")),
-    ]
 }
 
 impl From<FormError> for Error {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use portcullis_guard::{Class, Freshness, Place, Required, VerifiedClaims, Whose};
-use serde_json::{Value, json};
+use portcullis_guard::{Claims, Class, Freshness, Place, Required, VerifiedClaims, Whose};
+use serde::Serialize;
+use serde_json::json;
 
 use super::caller::Caller;
 use super::error::{Error, no_store};
@@ -35,12 +36,11 @@ pub(super) async fn introspect(State(server): State<Arc<Server>>, caller: Caller
 /// See [`Error`].
 pub(super) fn answer(server: &Server, caller: &Caller, token: &str) -> Result<Response, Error> {
     let (scope, place) = (read_scope(caller)?, read_place(caller)?);
-    let answer = match judge(server, caller, token, &scope, place) {
-        Ok(token) => describe(&token),
-        Err(refusal) if refusal.class() == Class::Unknown => return Err(Error::Unavailable),
-        Err(_) => json!({ "active": false }),
-    };
-    Ok((no_store(), Json(answer)).into_response())
+    match judge(server, caller, token, &scope, place) {
+        Ok(token) => Ok((no_store(), Json(Introspection::of(token.claims()))).into_response()),
+        Err(refusal) if refusal.class() == Class::Unknown => Err(Error::Unavailable),
+        Err(_) => Ok((no_store(), Json(json!({ "active": false }))).into_response()),
+    }
 }
 
 fn judge(
@@ -56,10 +56,11 @@ fn judge(
         return Err(TokenRefusal::Stale);
     }
     let verified = server.check_signature(token)?;
-    let serves = audiences_of(&caller.record, &server.issuer);
+    let serves;
     let audience = if verified.claims().client_id == caller.record.key.id {
         Whose::Any
     } else if caller.record.key.details.permissions.contains(&permission()) {
+        serves = audiences_of(&caller.record, &server.issuer);
         Whose::OneOf(&serves)
     } else {
         return Err(TokenRefusal::Audience);
@@ -94,9 +95,16 @@ fn read_place(caller: &Caller) -> Result<Place, Error> {
 }
 
 /// The members of RFC 7662 §2.2 and RFC 9068, as the token has them.
-fn describe(token: &VerifiedClaims) -> Value {
-    let mut answer = serde_json::to_value(token.claims()).expect("claims are JSON");
-    answer["active"] = json!(true);
-    answer["token_type"] = json!("Bearer");
-    answer
+#[derive(Serialize)]
+struct Introspection<'a> {
+    active: bool,
+    #[serde(flatten)]
+    claims: &'a Claims,
+    token_type: &'static str,
+}
+
+impl<'a> Introspection<'a> {
+    fn of(claims: &'a Claims) -> Self {
+        Self { active: true, claims, token_type: "Bearer" }
+    }
 }

@@ -14,7 +14,7 @@ use super::{ENDPOINTS, GRANT_TYPES, client_auth};
 use crate::web::Server;
 
 /// How long caches may keep the answers: less than a signing key is announced before it signs.
-const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+pub(super) const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// The metadata of RFC 8414 §2.
 pub(super) async fn metadata(State(server): State<Arc<Server>>) -> Response {
@@ -22,6 +22,8 @@ pub(super) async fn metadata(State(server): State<Arc<Server>>) -> Response {
     let mut document = json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}{}", super::JWKS_PATH),
+        "portcullis_feed_endpoint": format!("{issuer}{}", super::FEED_PATH),
+        "portcullis_feed_jwks_uri": format!("{issuer}{}", super::FEED_JWKS_PATH),
         "grant_types_supported": GRANT_TYPES,
         "response_types_supported": [],
     });

@@ -6,6 +6,7 @@
 mod caller;
 mod client_auth;
 mod error;
+mod feed;
 mod flow;
 mod introspect;
 mod metadata;
@@ -23,6 +24,7 @@ use axum::routing::{MethodRouter, get, post};
 use crate::web::Server;
 
 pub use error::error_codes;
+pub use feed::{FEED_JWKS_PATH, FEED_PATH, longest_wait};
 
 /// The grants that the token endpoint knows.
 pub const GRANT_TYPES: [&str; 1] = ["client_credentials"];
@@ -60,6 +62,8 @@ pub fn routes(issuer: &str) -> Router<Arc<Server>> {
     let mut router = Router::new()
         .route(METADATA_PATH, get(metadata::metadata))
         .route(JWKS_PATH, get(metadata::jwks))
+        .route(FEED_PATH, get(feed::revocations))
+        .route(FEED_JWKS_PATH, get(feed::jwks))
         .route("/v1/auth/verify", get(verify::verify))
         .merge(voucherify::routes())
         .without_v07_checks();

@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use portcullis_guard::Freshness;
 use portcullis_guard::claims::MAX_TOKEN_BYTES;
-use serde_json::json;
+use serde::Serialize;
 
 use super::error::{Error, no_store};
 use super::flow;
 use super::request::KeyRequest;
 use crate::domain::grant::Grant;
+use crate::domain::{KeyId, ScopeSet};
 use crate::issuance::Error as IssuanceError;
 use crate::keys::Use;
 use crate::store::IssuedToken;
@@ -83,17 +84,28 @@ fn row(grant: &Grant, request: &KeyRequest) -> IssuedToken {
     }
 }
 
+/// RFC 6749 §5.1, and `client_id` and `expires_at` (Unix seconds).
+#[derive(Serialize)]
+struct Answer<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u32,
+    scope: &'a ScopeSet,
+    client_id: &'a KeyId,
+    expires_at: i64,
+}
+
 impl IntoResponse for Minted {
-    /// RFC 6749 §5.1, and `client_id` and `expires_at` (Unix seconds).
     fn into_response(self) -> Response {
-        let body = json!({
-            "access_token": self.token,
-            "token_type": "Bearer",
-            "expires_in": self.grant.lifetime.secs(),
-            "scope": self.grant.scope,
-            "client_id": self.grant.claims.client_id,
-            "expires_at": self.grant.claims.exp.secs(),
-        });
+        let Grant { claims, scope, lifetime, .. } = &self.grant;
+        let body = Answer {
+            access_token: &self.token,
+            token_type: "Bearer",
+            expires_in: lifetime.secs(),
+            scope,
+            client_id: &claims.client_id,
+            expires_at: claims.exp.secs(),
+        };
         (no_store(), Json(body)).into_response()
     }
 }

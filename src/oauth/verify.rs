@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use portcullis_guard::{Class, Place, Required, VerifiedClaims, Whose};
+use portcullis_guard::{Place, Required, VerifiedClaims, Whose};
 use serde_json::{Value, json};
 
-use super::error::{Error, no_store};
+use super::error::Error;
 use crate::domain::{ScopeSet, TokenRefusal};
-use crate::web::{Bearer, ClientAddress, Form, NoBearer, Server};
+use crate::web::{Bearer, ClientAddress, Form, NoBearer, Refused, Server, no_store, origin};
 
 /// The longest query, in bytes: the scope in it comes back in a header.
 const MAX_QUERY_BYTES: usize = 2048;
@@ -27,17 +27,17 @@ pub(super) async fn verify(
 ) -> Response {
     let required = match read_scope(query.as_deref()) {
         Ok(scope) => scope,
-        Err(why) => return refuse(StatusCode::BAD_REQUEST, "invalid_request", why, None, None),
+        Err(why) => return Refused::malformed(StatusCode::BAD_REQUEST, why).into_response(),
     };
     match Bearer::read(&headers) {
-        Err(NoBearer::Absent) => challenge(),
+        Err(NoBearer::Absent) => Refused::absent().into_response(),
         Err(NoBearer::Malformed) => {
             let why = "the request must carry exactly one bearer token";
-            refuse(StatusCode::BAD_REQUEST, "invalid_request", why, None, None)
+            Refused::malformed(StatusCode::BAD_REQUEST, why).into_response()
         }
         Ok(Bearer(token)) => match judge(&server, token, &required, address, origin(&headers)) {
             Ok(token) => accept(&token),
-            Err(refusal) => refuse_token(refusal, &required),
+            Err(refusal) => refuse(refusal, &required),
         },
     }
 }
@@ -65,10 +65,6 @@ fn read_scope(query: Option<&str>) -> Result<ScopeSet, &'static str> {
     form.get("scope").unwrap_or_default().parse().map_err(|_| "`scope` is not a list of scope values")
 }
 
-fn origin(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::ORIGIN)?.to_str().ok()
-}
-
 fn accept(token: &VerifiedClaims) -> Response {
     let claims = token.claims();
     let mut body: Value = serde_json::to_value(claims).expect("claims are JSON");
@@ -76,44 +72,7 @@ fn accept(token: &VerifiedClaims) -> Response {
     (no_store(), Json(body)).into_response()
 }
 
-/// No token was presented: the challenge names no error (RFC 6750 §3.1).
-fn challenge() -> Response {
-    let bare = HeaderValue::from_static("Bearer realm=\"portcullis\"");
-    let body = json!({
-        "active": false, "error": "invalid_token", "error_description": "the request carries no bearer token",
-        "reason": "absent",
-    });
-    (StatusCode::UNAUTHORIZED, no_store(), [(header::WWW_AUTHENTICATE, bare)], Json(body)).into_response()
-}
-
-fn refuse_token(refusal: TokenRefusal, required: &ScopeSet) -> Response {
-    let (status, error) = match refusal.class() {
-        Class::Unknown => return Error::Unavailable.into_response(),
-        Class::Invalid => (StatusCode::UNAUTHORIZED, "invalid_token"),
-        Class::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
-        Class::Forbidden => (StatusCode::FORBIDDEN, "invalid_token"),
-    };
-    let wanted = (refusal.class() == Class::InsufficientScope).then_some(required);
-    refuse(status, error, &refusal.to_string(), Some(refusal.reason()), wanted)
-}
-
-/// The challenge of RFC 6750 §3. What it says is ours or has passed the scope grammar, which has
-/// no quote.
-fn refuse(
-    status: StatusCode,
-    error: &str,
-    why: &str,
-    reason: Option<&str>,
-    scope: Option<&ScopeSet>,
-) -> Response {
-    let mut challenge =
-        format!("Bearer realm=\"portcullis\", error=\"{error}\", error_description=\"{why}\"");
-    if let Some(scope) = scope {
-        challenge = format!("{challenge}, scope=\"{scope}\"");
-    }
-    let challenge = HeaderValue::from_str(&challenge).expect("what we say is visible ASCII");
-    let body = json!({
-        "active": false, "error": error, "error_description": why, "reason": reason.unwrap_or(error),
-    });
-    (status, no_store(), [(header::WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
+fn refuse(refusal: TokenRefusal, required: &ScopeSet) -> Response {
+    let refused = Refused::token(refusal, required);
+    refused.map_or_else(|| Error::Unavailable.into_response(), Refused::into_response)
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: what revokes what (`portcullis_guard::revocation`), and who may revoke (`keys`).
 
+mod log;
 mod sync;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -16,11 +17,14 @@ use crate::domain::{Freshness, Position, Revocation, Tag, Timestamp};
 use crate::store::FeedRead;
 use crate::time::{Clock, Moment};
 
+pub use log::{Body, Log, News, Slice};
 pub use sync::{Follower, Parts, Sync};
 
 /// This node's copy of the feed.
 pub struct Copy {
     list: RwLock<Arc<RevocationList>>,
+    /// The same in order, for guards.
+    log: Arc<Log>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     state: Mutex<State>,
@@ -49,7 +53,7 @@ impl Copy {
     /// An empty copy: stale until it is read for the first time.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self { list: RwLock::default(), clock, limits, state: Mutex::default() }
+        Self { list: RwLock::default(), log: Arc::default(), clock, limits, state: Mutex::default() }
     }
 
     /// What the judge needs to know at this moment.
@@ -62,6 +66,12 @@ impl Copy {
     #[must_use]
     pub fn list(&self) -> Arc<RevocationList> {
         self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The revocations in order, for guards.
+    #[must_use]
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
     }
 
     /// What the copy is worth.
@@ -98,6 +108,9 @@ impl Copy {
         let list = if restart { Arc::default() } else { self.list() };
         let (revocations, now) = (found.entries.iter().filter_map(Published::revocation), self.clock.now());
         revocations.for_each(|revocation| list.apply(&revocation, now));
+        // Before the copy becomes younger for it: whoever asks for its age first and its entries then is
+        // never told that they are younger than they are.
+        self.log.extend(found, restart);
         let mut state = self.lock();
         // Published by this node after the read began: not in it, and not to be lost with the old list.
         state.own.retain(|own| own.position > found.position || restart);

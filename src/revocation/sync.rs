@@ -218,6 +218,7 @@ impl Sync {
     async fn clear_away(&self) {
         let now = self.clock.now();
         let until = self.long_known.lock().await.until(self.clock.monotonic(), self.copy.applied());
+        self.copy.log.forget(now, until);
         let done = async {
             for _ in 0..FORGET_BATCHES {
                 if self.store.forget(now, until, FORGET_BATCH).await? < FORGET_BATCH.into() {

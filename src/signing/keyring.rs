@@ -7,11 +7,12 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{EncodingKey, Header};
 use portcullis_guard::KeySet;
 
+use super::feed::FeedKey;
 use super::pair::Pair;
 use super::private::PrivateKey;
 use super::provider;
 use super::sealing::{Damaged, SealingKey};
-use crate::domain::signing_key::SigningKeyTimes;
+use crate::domain::signing_key::{Line, SigningKeyTimes, SigningPurpose};
 use crate::domain::{Claims, SigningAlgorithm, SigningKeyId, Timestamp};
 use crate::entropy::Entropy;
 use crate::store::StoredSigningKey;
@@ -32,7 +33,10 @@ pub enum Error {
 
 /// The signing keys as of the last load.
 pub struct Ring {
+    /// Those that sign tokens.
     keys: Vec<SigningKey>,
+    /// Those that sign the feed.
+    feed: Vec<FeedKey>,
     /// The public halves for judging, and until when they are the right ones.
     public: RwLock<(Arc<KeySet>, Option<Timestamp>)>,
 }
@@ -63,9 +67,11 @@ impl Ring {
     /// [`Error::Damaged`].
     pub fn open(stored: &[StoredSigningKey], sealing: &SealingKey) -> Result<Self, Error> {
         provider::install();
-        let keys: Vec<SigningKey> =
-            stored.iter().map(|key| SigningKey::open(key, sealing)).collect::<Result<_, _>>()?;
-        Ok(Self { keys, public: RwLock::new((Arc::default(), Some(Timestamp::from_millis(i64::MIN)))) })
+        let of = |purpose| stored.iter().filter(move |key| key.purpose == purpose);
+        let keys = of(SigningPurpose::Tokens).map(|key| SigningKey::open(key, sealing));
+        let feed = of(SigningPurpose::Feed).map(|key| FeedKey::open(key, sealing));
+        let (keys, feed) = (keys.collect::<Result<_, _>>()?, feed.collect::<Result<_, _>>()?);
+        Ok(Self { keys, feed, public: RwLock::new((Arc::default(), Some(Timestamp::from_millis(i64::MIN)))) })
     }
 
     /// The public halves of the keys that are not gone: what a key signs after its end is nobody's.
@@ -159,6 +165,25 @@ impl Keyring {
         self.ring().signer(wanted, now).map(|key| key.kid.clone())
     }
 
+    /// The public halves of the keys that sign the feed, for guards.
+    #[must_use]
+    pub fn feed_jwks(&self, now: Timestamp) -> JwkSet {
+        let ring = self.ring();
+        let published = ring.feed.iter().filter(|key| key.times.state(now).is_published());
+        JwkSet { keys: published.map(|key| key.jwk.clone()).collect() }
+    }
+
+    /// Signs what is said of an answer of the feed: a JWS whose type no token has.
+    ///
+    /// # Errors
+    /// [`Error::NoneSigns`], also in an installation that has no feed key yet.
+    pub fn sign_feed(&self, payload: &[u8], now: Timestamp) -> Result<String, Error> {
+        let ring = self.ring();
+        let signing = ring.feed.iter().filter(|key| key.times.state(now).is_signing());
+        let key = signing.max_by_key(|key| key.times.signs_from).ok_or(Error::NoneSigns)?;
+        key.sign(payload).ok_or(Error::NoneSigns)
+    }
+
     /// Signs an access token (RFC 9068 §2.1).
     ///
     /// # Errors
@@ -185,12 +210,12 @@ impl Keyring {
 /// If the operating system gives no randomness.
 #[must_use]
 pub fn generate(
-    algorithm: SigningAlgorithm,
+    line: Line,
     times: SigningKeyTimes,
     sealing: &SealingKey,
     entropy: &dyn Entropy,
 ) -> StoredSigningKey {
-    PrivateKey::generate(algorithm).seal(times, sealing, entropy)
+    PrivateKey::generate(line.algorithm).seal((line.purpose, times), sealing, entropy)
 }
 
 #[cfg(test)]
@@ -211,7 +236,7 @@ mod tests {
             &["alg", "e", "kid", "kty", "n", "use"],
         ];
         for (algorithm, public) in SigningAlgorithm::ALL.into_iter().zip(public) {
-            let stored = generate(algorithm, times, &data_keys.signing, &SystemEntropy);
+            let stored = generate(Line::tokens(algorithm), times, &data_keys.signing, &SystemEntropy);
             let ring = Ring::open(std::slice::from_ref(&stored), &data_keys.signing).unwrap();
             let keyring = Keyring::new(ring);
             assert_eq!(keyring.signs_now(algorithm, start).unwrap(), stored.kid);

@@ -1,7 +1,9 @@
-//! Signing keys: sealed at rest, parsed in memory, published as a JWK set.
+//! Signing keys: sealed at rest, parsed in memory, published as JWK sets, one of those that sign tokens
+//! and one of those that sign the feed.
 //!
 //! Not here: who may have a token signed (`domain::grant`), and when keys change (rotation).
 
+mod feed;
 mod keyring;
 mod pair;
 mod private;

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::pair::Pair;
 use super::provider;
 use super::sealing::{Damaged, SealingKey};
-use crate::domain::signing_key::SigningKeyTimes;
+use crate::domain::signing_key::{SigningKeyTimes, SigningPurpose};
 use crate::domain::{SigningAlgorithm, SigningKeyId};
 use crate::entropy::Entropy;
 use crate::store::StoredSigningKey;
@@ -20,7 +20,7 @@ use crate::store::StoredSigningKey;
 /// What PKCS#8 calls itself in PEM.
 const LABEL: &str = "PRIVATE KEY";
 
-/// A private key that can sign tokens; its id is its thumbprint (RFC 7638).
+/// A private key that can sign; its id is its thumbprint (RFC 7638).
 pub struct PrivateKey {
     kid: SigningKeyId,
     algorithm: SigningAlgorithm,
@@ -133,14 +133,15 @@ impl PrivateKey {
     #[must_use]
     pub fn seal(
         &self,
-        times: SigningKeyTimes,
+        (purpose, times): (SigningPurpose, SigningKeyTimes),
         sealing: &SealingKey,
         entropy: &dyn Entropy,
     ) -> StoredSigningKey {
         StoredSigningKey {
             kid: self.kid.clone(),
+            purpose,
             algorithm: self.algorithm,
-            sealed: sealing.seal(self.kid.as_str(), &self.pkcs8, entropy),
+            sealed: sealing.seal(&sealed_as(purpose, &self.kid), &self.pkcs8, entropy),
             public: serde_json::to_string(&self.public).expect("a JWK is JSON"),
             times,
         }
@@ -151,7 +152,7 @@ impl PrivateKey {
     /// # Errors
     /// [`Damaged`].
     pub fn unseal(stored: &StoredSigningKey, sealing: &SealingKey) -> Result<Self, Damaged> {
-        let pkcs8 = sealing.open(stored.kid.as_str(), &stored.sealed)?;
+        let pkcs8 = sealing.open(&sealed_as(stored.purpose, &stored.kid), &stored.sealed)?;
         let pair = Pair::open(stored.algorithm, &pkcs8).ok_or(Damaged)?;
         let key = Self::of(stored.algorithm, (pair, pkcs8));
         if key.kid == stored.kid { Ok(key) } else { Err(Damaged) }
@@ -179,6 +180,14 @@ impl PrivateKey {
             jsonwebtoken::crypto::verify(&signature, message, &key.ok()?, self.pair.algorithm()).ok()
         };
         signature.and_then(verify) == Some(true)
+    }
+}
+
+/// The purpose is bound in: whoever can write to the database cannot make a key of one sign the other.
+fn sealed_as(purpose: SigningPurpose, kid: &SigningKeyId) -> String {
+    match purpose {
+        SigningPurpose::Tokens => kid.to_string(),
+        SigningPurpose::Feed => format!("feed {kid}"),
     }
 }
 

@@ -74,7 +74,7 @@ pub trait Installation: Send + Sync {
     async fn installation(&self) -> Result<Option<Founded>, Error>;
 
     /// Founds it, all or nothing: issuer, data keys, the project of administrators with its first
-    /// key, the first signing key, the first feed entry, the first audit row.
+    /// key, the first signing keys, the first feed entry, the first audit row.
     /// [`Error::Conflict`] if it was founded already.
     async fn found(&self, founding: &Founding) -> Result<Position, Error>;
 
@@ -114,8 +114,8 @@ pub struct Founding {
     pub project: Project,
     /// The first administrator's key.
     pub key: NewKey,
-    /// The first signing key.
-    pub signing_key: StoredSigningKey,
+    /// The first signing key, and the first one of the feed.
+    pub signing_keys: Vec<StoredSigningKey>,
 }
 
 /// A random key, sealed under the master key; or the check value that tells a wrong master key.

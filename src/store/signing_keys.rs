@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::Error;
 use crate::domain::audit::AuditDraft;
 use crate::domain::feed::FeedDraft;
-use crate::domain::signing_key::{SigningKeyLife, SigningKeyTimes};
+use crate::domain::signing_key::{Line, SigningKeyLife, SigningKeyTimes, SigningPurpose};
 use crate::domain::{Position, SigningAlgorithm, SigningKeyId, Timestamp};
 
 /// Signing keys.
@@ -38,6 +38,8 @@ pub struct SigningKeysChange {
 pub struct StoredSigningKey {
     /// Its id.
     pub kid: SigningKeyId,
+    /// What it signs.
+    pub purpose: SigningPurpose,
     /// Its algorithm.
     pub algorithm: SigningAlgorithm,
     /// The private half (PKCS#8), sealed.
@@ -49,9 +51,15 @@ pub struct StoredSigningKey {
 }
 
 impl StoredSigningKey {
+    /// Which keys it follows.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        Line { purpose: self.purpose, algorithm: self.algorithm }
+    }
+
     /// Its life.
     #[must_use]
     pub fn life(&self) -> SigningKeyLife {
-        SigningKeyLife { kid: self.kid.clone(), algorithm: self.algorithm, times: self.times }
+        SigningKeyLife { kid: self.kid.clone(), line: self.line(), times: self.times }
     }
 }

@@ -109,6 +109,11 @@ impl Form {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// Every parameter and its value, empty ones too.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.0.as_str()))
+    }
+
     /// The values of a parameter that may stand more than once, without empty ones.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let named = self.0.iter().filter(move |(known, _)| known == name);
@@ -134,6 +139,9 @@ fn check_headers(headers: &HeaderMap) -> Result<(), FormError> {
 /// without two hex digits and for what is not UTF-8.
 #[must_use]
 pub fn decode(raw: &str) -> Option<String> {
+    if !raw.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Some(raw.to_owned());
+    }
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.bytes();
     while let Some(byte) = rest.next() {

@@ -1,13 +1,20 @@
-//! What every surface shares: the server's state, the caller's address, strict forms, bearer tokens.
+//! What every surface shares: the server's state, the caller's address, strict forms, bearer tokens,
+//! how they are refused.
 
 mod address;
+mod app_headers;
 mod bearer;
 pub mod form;
+mod refused;
 mod request_id;
 mod server;
+mod turns;
 
 pub use address::ClientAddress;
+pub use app_headers::{NoAppHeaders, app_headers};
 pub use bearer::{Bearer, NoBearer};
 pub use form::{Form, FormError};
+pub use refused::{Refused, no_store, origin};
 pub use request_id::RequestId;
 pub use server::{Error as BuildError, Parts, Server};
+pub use turns::{Turn, Turns};

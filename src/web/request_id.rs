@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Server;
-use crate::domain::base62;
 
 const HEADER: &str = "x-request-id";
 /// Longer ones are made for other purposes.
@@ -24,7 +25,7 @@ impl RequestId {
         let trusted = &server.client_address.trusted_proxies;
         let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)));
         let given = is_trusted.then(|| Self::given(headers)).flatten();
-        given.unwrap_or_else(|| Self(base62::encode::<16>(&server.entropy.bytes::<12>()).into()))
+        given.unwrap_or_else(|| Self(URL_SAFE_NO_PAD.encode(server.entropy.bytes::<12>()).into()))
     }
 
     /// As text.

@@ -54,6 +54,8 @@ pub struct Server {
     pub retention: Retention,
     /// Whose word counts for a caller's address.
     pub client_address: config::ClientAddress,
+    /// Whose tokens pass where a proxy names no project.
+    pub default_project: Option<ProjectId>,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
     data_keys: DataKeys,
@@ -79,6 +81,8 @@ pub struct Parts {
     pub throttle: config::Throttle,
     /// Whose word counts for a caller's address.
     pub client_address: config::ClientAddress,
+    /// Whose tokens pass where a proxy names no project.
+    pub default_project: Option<ProjectId>,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
     /// How long the issuance log keeps a token.
@@ -114,6 +118,7 @@ impl Server {
             revocation,
             throttle,
             client_address,
+            default_project,
             rotate_every,
             issuance_retention,
         } = parts;
@@ -156,6 +161,7 @@ impl Server {
             issuance,
             retention,
             client_address,
+            default_project,
             rotate_every,
             data_keys,
         };

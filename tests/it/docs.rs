@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+use portcullis::domain::RawKeyRefusal;
+use portcullis::web::Refused;
+use portcullis_guard::{Class, Refusal};
+
 use crate::support::{PROGRAM, Serving};
 
 /// The block of a page that says that a test runs it.
@@ -69,6 +73,35 @@ fn the_lines_about_importing_keys_work_as_pasted() {
     assert_eq!(said.lines().filter(|line| line.contains("1 imported")).count(), 3, "{said}");
     assert_eq!(serving.shell(&["key", "show", "till-7"])["permissions"][0], "orders:read");
     assert_eq!(serving.shell(&["key", "show", "shop-app"])["name"], "Shop");
+}
+
+#[test]
+fn the_lines_about_proxies_work_as_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    let serving = Serving::start(folder.path());
+    let program = std::path::Path::new(PROGRAM).parent().unwrap().display();
+    let lines = pasted(include_str!("../../docs/proxies.md")).replace("http://127.0.0.1:8080", &serving.url);
+    let lines = format!("PATH=\"{program}:$PATH\"\n{lines}");
+
+    let mut shell = Command::new("bash");
+    let done = shell.args(["-euo", "pipefail", "-c", &lines]).current_dir(folder.path()).output().unwrap();
+
+    let (said, errors) = (text(&done.stdout), text(&done.stderr));
+    assert!(done.status.success(), "{said}\n{errors}");
+    let statuses: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 ")).collect();
+    assert_eq!(statuses, ["200 OK", "403 Forbidden", "401 Unauthorized", "401 Unauthorized"], "{said}");
+    let names = said.lines().filter_map(|line| line.strip_prefix("x-auth-key-id: "));
+    assert_eq!(names.filter(|name| name.starts_with("pk_live_")).count(), 1, "{said}");
+}
+
+#[test]
+fn every_reason_of_a_refusal_is_explained() {
+    let page = include_str!("../../docs/proxies.md");
+    let tokens = Refusal::ALL.into_iter().filter(|refusal| refusal.class() != Class::Unknown);
+    let reasons = tokens.map(Refusal::reason).chain(RawKeyRefusal::ALL.map(RawKeyRefusal::reason));
+    for reason in reasons.chain([Refused::ABSENT, Refused::INVALID_REQUEST]) {
+        assert!(page.contains(&format!("`{reason}`")), "{reason}");
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use portcullis::keys::acts::Why;
+
 use crate::support::{Answer, App, Build, Hand, Key, Send, part};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/oauth.json");
@@ -168,7 +170,15 @@ async fn answers_are_as_described() {
     scene.get(verify, app.get(verify).bearer("a b"), 400).await;
     scene.get(verify, app.get(verify).without("host"), 400).await;
     scene.get(verify, app.get(&format!("{verify}?scope=nope")).bearer(&token), 403).await;
+    let (proxy, project) = ("/verify", &shop.project.id);
+    let asked = |more: &str| app.get(&format!("{proxy}?project={project}{more}"));
+    scene.get(proxy, asked("").bearer(&token), 200).await;
+    scene.get(proxy, asked(""), 401).await;
+    scene.get(proxy, asked("").bearer("a b"), 401).await;
+    scene.get(proxy, asked("&scope=nope").bearer(&token), 403).await;
+    scene.get(proxy, app.get(proxy).bearer(&token), 400).await;
     let documents = [
+        "/.well-known/portcullis-feed-jwks.json",
         "/.well-known/oauth-authorization-server",
         "/.well-known/jwks.json",
         "/healthz",
@@ -181,6 +191,27 @@ async fn answers_are_as_described() {
 }
 
 #[tokio::test]
+async fn answers_of_the_feed_are_as_described() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("api").create().await;
+    let described = Described(document(&app).await);
+    let scene = Scene { app: &app, key, described };
+    let leaked = part(&scene.token().await, 0)["kid"].as_str().unwrap().parse().unwrap();
+    app.shell.retire_signing_key(&leaked, &Why::default()).await.unwrap();
+    app.follow().await;
+    let (feed, nonce) = ("/oauth/revocations", "nonce=0123456789abcdef");
+    let guard = shop.key("portcullis:revocations").create().await;
+    let ask = |query: &str| app.get(&format!("{feed}?{query}")).basic(guard.id.as_str(), &guard.secret);
+    scene.get(feed, ask(nonce), 200).await;
+    scene.get(feed, ask(nonce).header("if-none-match", "*"), 304).await;
+    scene.get(feed, ask(""), 400).await;
+    scene.get(feed, app.get(&format!("{feed}?{nonce}")), 401).await;
+    let other = app.get(&format!("{feed}?{nonce}")).basic(scene.key.id.as_str(), &scene.key.secret);
+    scene.get(feed, other, 403).await;
+}
+
+#[tokio::test]
 async fn answers_are_as_described_when_there_are_too_many_or_nothing_is_known() {
     let hand = Hand::new();
     let build = Build::default().store(hand.wrap());
@@ -189,6 +220,7 @@ async fn answers_are_as_described_when_there_are_too_many_or_nothing_is_known() 
     let key = shop.key("api").create().await;
     let described = Described(document(&app).await);
     let scene = Scene { app: &app, key, described };
+    let guard = shop.key("portcullis:revocations").create().await;
     let (good, verify, token) = ("grant_type=client_credentials", "/v1/auth/verify", scene.token().await);
     let wrong =
         || app.post("/oauth/token", good).basic(scene.key.id.as_str(), "psk_live_wrong").from("192.0.2.8");
@@ -201,5 +233,15 @@ async fn answers_are_as_described_when_there_are_too_many_or_nothing_is_known() 
     scene.post("/oauth/token", scene.form("/oauth/token", good), 503).await;
     scene.post("/oauth/introspect", scene.form("/oauth/introspect", &format!("token={token}")), 503).await;
     scene.get(verify, app.get(verify).bearer(&token), 503).await;
+    let feed = "/oauth/revocations";
+    scene
+        .get(
+            feed,
+            app.get(&format!("{feed}?nonce=0123456789abcdef")).basic(guard.id.as_str(), &guard.secret),
+            503,
+        )
+        .await;
+    let proxy = format!("/verify?project={}", shop.project.id);
+    scene.get("/verify", app.get(&proxy).bearer(&token), 503).await;
     scene.get("/readyz", app.get("/readyz"), 503).await;
 }

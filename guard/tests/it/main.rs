@@ -14,5 +14,6 @@ mod revocation;
 mod revocation_model;
 mod scope;
 mod support;
+mod vectors;
 mod verified;
 mod verify;

@@ -30,6 +30,17 @@ impl Answers {
         self.with(status, what, None)
     }
 
+    /// A good answer without a body, which says what it has to say in these headers.
+    pub(super) fn told(self, what: &str, headers: &[(String, &str)]) -> Self {
+        let header = |what: &str| HeaderBuilder::new().schema(Some(text())).description(Some(what)).build();
+        let mut response = ResponseBuilder::new().description(what);
+        response = response.header("X-Request-Id", header("The request's id, as in the server's logs."));
+        for (name, what) in headers {
+            response = response.header(name, header(what));
+        }
+        Self(self.0.response(StatusCode::OK.as_str(), Response::from(response)))
+    }
+
     /// A refusal with one of these codes.
     pub(super) fn refused(self, status: StatusCode, what: &str, codes: &[&str]) -> Self {
         self.with(status, what, Some(refused_with(codes)))

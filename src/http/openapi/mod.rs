@@ -3,6 +3,7 @@
 //! them; a test holds the rest to real answers, and the paths to what is mounted.
 
 mod answers;
+mod forward_auth;
 mod paths;
 mod schemas;
 

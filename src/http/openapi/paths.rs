@@ -9,10 +9,11 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths
 
 use super::answers::Answers;
 use super::schemas::Needed::{Always, Perhaps};
-use super::schemas::{any_of, list, open, refused_with, scope, some_text, text, word};
+use super::schemas::{any_of, list, nonce, open, refused_with, scope, some_text, text, whole, word};
+use crate::forward_auth;
 use crate::oauth::{self, error_codes};
 
-const NONE: [&str; 0] = [];
+pub(super) const NONE: [&str; 0] = [];
 
 pub(super) fn all() -> Paths {
     let mut paths = PathsBuilder::new();
@@ -21,7 +22,7 @@ pub(super) fn all() -> Paths {
         let id = path.trim_matches('/').replace(['/', '.', '-'], "_");
         paths = paths.path(path, PathItem::new(method, operation.operation_id(Some(id)).build()));
     }
-    paths.build()
+    paths.path(forward_auth::PATH, super::forward_auth::item()).build()
 }
 
 fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
@@ -40,6 +41,8 @@ fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
         get("/v1/auth/verify", verify()),
         get(oauth::METADATA_PATH, document("The server's metadata (RFC 8414).", "Metadata")),
         get(oauth::JWKS_PATH, document("The public signing keys (RFC 7517).", "KeySet")),
+        get(oauth::FEED_PATH, feed()),
+        get(oauth::FEED_JWKS_PATH, document("The public halves of the keys that sign the feed.", "KeySet")),
         get("/healthz", document("The process answers.", "Alive")),
         get("/readyz", ready()),
         get(super::PATH, describes_itself()),
@@ -55,14 +58,31 @@ fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
     all
 }
 
-fn operation(summary: &str, answers: Answers) -> OperationBuilder {
+pub(super) fn operation(summary: &str, answers: Answers) -> OperationBuilder {
     OperationBuilder::new().summary(Some(summary)).responses(answers.build())
 }
 
 /// What is asked in a key's name: with credentials in the header, in two headers, or in the form.
 fn by_key(summary: &str, answers: Answers, form: RequestBody) -> OperationBuilder {
+    operation(summary, refusing_keys(answers)).request_body(Some(form)).securities(Some(
+        // In the form: `client_id` and `client_secret`.
+        in_headers().into_iter().chain([SecurityRequirement::default()]),
+    ))
+}
+
+/// How a key is presented in headers.
+fn in_headers() -> [SecurityRequirement; 3] {
+    [
+        SecurityRequirement::new("basic", NONE),
+        SecurityRequirement::new("secret", NONE),
+        SecurityRequirement::new("appId", NONE).add("appToken", NONE),
+    ]
+}
+
+/// The refusals of whatever is asked in a key's name.
+fn refusing_keys(answers: Answers) -> Answers {
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    let answers = answers
+    answers
         .refused(StatusCode::BAD_REQUEST, "The request is refused.", &error_codes(StatusCode::BAD_REQUEST))
         .refused(
             StatusCode::UNAUTHORIZED,
@@ -74,14 +94,29 @@ fn by_key(summary: &str, answers: Answers, form: RequestBody) -> OperationBuilde
             "Too many of this kind.",
             &error_codes(StatusCode::TOO_MANY_REQUESTS),
         )
-        .refused(unavailable, "It cannot be done, or not be known, now.", &error_codes(unavailable));
-    operation(summary, answers).request_body(Some(form)).securities(Some([
-        SecurityRequirement::new("basic", NONE),
-        SecurityRequirement::new("secret", NONE),
-        SecurityRequirement::new("appId", NONE).add("appToken", NONE),
-        // In the form: `client_id` and `client_secret`.
-        SecurityRequirement::default(),
-    ]))
+        .refused(unavailable, "It cannot be done, or not be known, now.", &error_codes(unavailable))
+}
+
+/// What guards follow. Only the answer at once is JSON: `Accept: text/event-stream` makes it a stream.
+fn feed() -> OperationBuilder {
+    let forbidden = StatusCode::FORBIDDEN;
+    let why = "The key does not hold `portcullis:revocations`.";
+    let what = "The project's revocations beyond `since`; the header `Portcullis-Feed` is a signed statement about \
+                them. With `Accept: text/event-stream` events whose data is statement and body, a line each.";
+    let answers = Answers::new()
+        .good(StatusCode::OK, what, "Revocations")
+        .empty(StatusCode::NOT_MODIFIED, "The body is the one that the asker has; the statement is new.")
+        .refused(forbidden, why, &error_codes(forbidden));
+    let parameter = |name, what: &str, schema| {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
+        parameter.description(Some(what)).schema(Some(schema))
+    };
+    let needed = parameter("nonce", "Drawn anew for each request; the statement repeats it.", nonce());
+    operation("The feed of revocations, for guards.", refusing_keys(answers))
+        .parameter(parameter("since", "The position up to which the asker knows the feed.", whole()))
+        .parameter(needed.required(Required::True))
+        .parameter(parameter("wait", "Seconds to wait for news, at most 20.", whole()))
+        .securities(Some(in_headers()))
 }
 
 fn form(members: Vec<(&'static str, RefOr<Schema>, super::schemas::Needed)>) -> RequestBody {

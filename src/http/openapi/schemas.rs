@@ -4,7 +4,9 @@ use portcullis_guard::{Class, Refusal};
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
+use crate::domain::RawKeyRefusal;
 use crate::oauth;
+use crate::web::Refused;
 
 type Member = (&'static str, RefOr<Schema>, Needed);
 
@@ -26,6 +28,7 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("Refused", refused()),
         ("Metadata", metadata()),
         ("KeySet", key_set()),
+        ("Revocations", revocations()),
         ("Alive", closed(vec![("status", word(&["alive"]), Always)])),
         ("Ready", closed(list_of_revocations(&["fresh", "late"]))),
         ("NotReady", not_ready()),
@@ -79,7 +82,7 @@ fn closed(members: Vec<Member>) -> RefOr<Schema> {
     open(members).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
 }
 
-fn whole() -> RefOr<Schema> {
+pub(super) fn whole() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).into()
 }
 
@@ -119,7 +122,10 @@ fn claims() -> RefOr<Schema> {
 fn refused() -> RefOr<Schema> {
     let judged = Refusal::ALL.into_iter().filter(|refusal| refusal.class() != Class::Unknown);
     let mut reasons: Vec<_> = judged.map(Refusal::reason).collect();
-    reasons.extend(["absent", "invalid_request"]);
+    reasons.extend(RawKeyRefusal::ALL.map(RawKeyRefusal::reason));
+    reasons.extend([Refused::ABSENT, Refused::INVALID_REQUEST]);
+    reasons.sort_unstable();
+    reasons.dedup();
     closed(vec![
         ("active", flag(false), Always),
         ("error", word(&["invalid_request", "invalid_token", "insufficient_scope"]), Always),
@@ -133,6 +139,8 @@ fn metadata() -> RefOr<Schema> {
     let mut object = open(vec![
         ("issuer", text(), Always),
         ("jwks_uri", text(), Always),
+        ("portcullis_feed_endpoint", text(), Always),
+        ("portcullis_feed_jwks_uri", text(), Always),
         ("grant_types_supported", list(word(&oauth::GRANT_TYPES)), Always),
         ("response_types_supported", texts(), Always),
     ]);
@@ -143,6 +151,21 @@ fn metadata() -> RefOr<Schema> {
         object = object.property(&methods, texts()).required(methods);
     }
     object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+pub(super) fn nonce() -> RefOr<Schema> {
+    let pattern = Some("^[A-Za-z0-9_-]{16,128}$");
+    ObjectBuilder::new().schema_type(Type::String).pattern(pattern).into()
+}
+
+/// Entries of the feed.
+fn revocations() -> RefOr<Schema> {
+    let kinds = ["all", "project", "key", "subject", "token", "signing_key"];
+    let mut members: Vec<Member> =
+        vec![("position", whole(), Always), ("ends", whole(), Perhaps), ("revoke", word(&kinds), Always)];
+    let names = ["project", "key", "kind", "subject", "jti", "kid"];
+    members.extend(names.map(|name| (name, text(), Perhaps)));
+    closed(vec![("entries", list(closed(members)), Always)])
 }
 
 /// Public keys alone (RFC 7517): a private member would break the shape.

@@ -2,7 +2,7 @@
 
 use super::{Finding, Surroundings, clock};
 use crate::config::Settings;
-use crate::domain::signing_key::SigningKeyState;
+use crate::domain::signing_key::{SigningKeyState, SigningPurpose};
 use crate::domain::{SigningAlgorithm, Timestamp};
 use crate::installation::database::Place;
 use crate::installation::files::Files;
@@ -26,6 +26,7 @@ pub(super) async fn examine(
             findings.push(mark(&founded));
             findings.push(issuer(&founded, settings));
             findings.extend(keys(store, files, settings, surroundings.clock.now()).await);
+            findings.extend(default_project(store, settings).await);
         }
         Ok(None) => {
             let fix = "run `portcullis init` or `portcullis serve`";
@@ -92,6 +93,20 @@ fn issuer(founded: &Founded, settings: &Settings) -> Finding {
     }
 }
 
+/// The project that proxies need not name.
+async fn default_project(store: &dyn Store, settings: &Settings) -> Option<Finding> {
+    const CHECK: &str = "default project";
+    let project = settings.default_project.as_ref()?;
+    Some(match store.project(project).await {
+        Ok(Some(project)) => Finding::ok(CHECK, format!("{}, called {}", project.id, project.name)),
+        Ok(None) => {
+            let fix = "set verify.default_project to one that `portcullis project list` shows";
+            Finding::wrong(CHECK, format!("there is no project {project}: nobody passes at /verify"), fix)
+        }
+        Err(error) => unusable(&error),
+    })
+}
+
 /// Whether clients that follow the issuer's URL on this machine would find nobody.
 fn is_elsewhere(issuer: &str, settings: &Settings) -> bool {
     let port = settings.listen_public.port();
@@ -149,7 +164,9 @@ fn signing_keys(
     if let Some(damage) = damage {
         return Finding::wrong(CHECK, damage.to_string(), "restore a backup");
     }
-    let in_state = |state| stored.iter().filter(move |key| key.times.state(now) == state);
+    let signs_tokens = |key: &&StoredSigningKey| key.purpose == SigningPurpose::Tokens;
+    let in_state =
+        |state| stored.iter().filter(signs_tokens).filter(move |key| key.times.state(now) == state);
     let states = [SigningKeyState::Signing, SigningKeyState::Announced, SigningKeyState::Retiring];
     let counted = states.map(|state| format!("{} {state}", in_state(state).count())).join(", ");
     if in_state(SigningKeyState::Signing).next().is_none() {

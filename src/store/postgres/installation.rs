@@ -39,7 +39,9 @@ impl Installation for PostgresStore {
             }
             projects::insert(&mut work, &founding.project).await?;
             keys::insert(&mut work, &founding.key).await?;
-            signing_keys::insert(&mut work, &founding.signing_key).await?;
+            for key in &founding.signing_keys {
+                signing_keys::insert(&mut work, key).await?;
+            }
             let position = conclude(&mut work, &founding.key.audit, &founding.key.feed).await?;
             projects::set_changed(&mut work, &founding.project.id, position).await?;
             keys::set_changed(&mut work, &founding.key.key.id, position).await?;

@@ -39,7 +39,7 @@ impl Projects for PostgresStore {
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.map_or("", ProjectId::as_str))
         .bind(i64::from(limit))
@@ -80,7 +80,7 @@ impl Projects for PostgresStore {
 
 async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
     let row: Option<ProjectRow> = sqlx::query_as(
-        "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id = $1",
+        "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id = $1",
     )
     .bind(id.as_str())
     .fetch_optional(connection)
@@ -112,14 +112,15 @@ async fn audiences(connection: &mut PgConnection, project: &ProjectId) -> Result
 /// Writes the row; its `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut PgConnection, project: &Project) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, created_at, changed) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0)",
+        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
     )
     .bind(project.id.as_str())
     .bind(project.kind.as_str())
     .bind(&project.name)
     .bind(project.algorithm.as_str())
     .bind(live_tokens::stored(project.live_tokens))
+    .bind(project.raw_keys)
     .bind(project.created_at.millis())
     .execute(connection)
     .await?;
@@ -172,6 +173,7 @@ async fn edit(
         ProjectEdit::SetLiveTokens(limit) => {
             live_tokens::limit_project(connection, project, *limit, at).await
         }
+        ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
     }
 }
 
@@ -266,6 +268,19 @@ async fn set_algorithm(
     sqlx::query("UPDATE projects SET algorithm = $2 WHERE id = $1")
         .bind(project.as_str())
         .bind(algorithm.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn set_raw_keys(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    allowed: bool,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE projects SET raw_keys = $2 WHERE id = $1")
+        .bind(project.as_str())
+        .bind(allowed)
         .execute(connection)
         .await?;
     Ok(())

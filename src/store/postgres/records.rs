@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use sqlx::{FromRow as _, PgConnection, Row as _};
 
 use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
-use crate::domain::{ApiKey, Position, Project, ProjectId, StoredSecret};
+use crate::domain::{Position, Project, ProjectId};
 use crate::store::error::Error;
-use crate::store::rows::{self, CatalogueRow, KeyRow, ProjectRow, SecretBesideKeyRow};
+use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{Lookup, Records, Snapshot};
 
 use super::PostgresStore;
@@ -97,26 +97,13 @@ async fn key_part(connection: &mut PgConnection, by: &Lookup) -> Result<Snapshot
     .bind(digest)
     .fetch_all(connection)
     .await?;
-    let first = rows.first().ok_or(Error::Missing("installation"))?;
-    let position = rows::counter(first.try_get("position")?)?;
-    if first.try_get::<Option<&str>, _>("id")?.is_none() {
-        return Ok(Snapshot { position, value: None });
-    }
-    let key = ApiKey::try_from(KeyRow::from_row(first)?)?;
-    let changed: Option<i64> = first.try_get("project_changed")?;
-    let project_changed = rows::project_changed(&key.project, changed.ok_or(Error::Missing("project"))?)?;
-    let mut secrets = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let secret = SecretBesideKeyRow::from_row(row)?.secret();
-        secrets.extend(secret.map(StoredSecret::try_from).transpose()?);
-    }
-    Ok(Snapshot { position, value: Some(KeyPart { key, secrets, project_changed }) })
+    rows::key_part(&rows)
 }
 
 /// A project, its catalogue and its audiences: one statement, so one snapshot.
 async fn project_part(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<ProjectPart>, Error> {
     let row = sqlx::query(
-        "SELECT p.id, p.kind, p.name, p.algorithm, p.live_tokens, p.created_at, p.changed, \
+        "SELECT p.id, p.kind, p.name, p.algorithm, p.live_tokens, p.raw_keys, p.created_at, p.changed, \
            c.scopes, c.descriptions, c.included, \
            ARRAY(SELECT audience FROM audiences WHERE project = p.id ORDER BY audience) AS audiences \
          FROM projects AS p, LATERAL (\

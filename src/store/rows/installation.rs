@@ -42,6 +42,7 @@ impl From<DataKeyRow> for SealedKey {
 #[derive(FromRow)]
 pub(in crate::store) struct SigningKeyRow {
     kid: String,
+    purpose: String,
     algorithm: String,
     sealed: Vec<u8>,
     public: String,
@@ -64,6 +65,7 @@ impl TryFrom<SigningKeyRow> for StoredSigningKey {
                 retires_at: row.retires_at.map(Timestamp::from_millis),
                 gone_at: row.gone_at.map(Timestamp::from_millis),
             },
+            purpose: place.parse("purpose", &row.purpose)?,
             algorithm: place.parse("algorithm", &row.algorithm)?,
             sealed: row.sealed,
             public: row.public,

@@ -72,12 +72,12 @@ fn lifetime(place: Place<'_>, secs: i64) -> Result<Lifetime, Error> {
 
 #[derive(FromRow)]
 pub(in crate::store) struct SecretRow {
-    id: i64,
-    digest: Vec<u8>,
-    created_at: i64,
-    expires_at: Option<i64>,
-    last_used_at: Option<i64>,
-    last_used_from: Option<String>,
+    pub(super) id: i64,
+    pub(super) digest: Vec<u8>,
+    pub(super) created_at: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) last_used_at: Option<i64>,
+    pub(super) last_used_from: Option<String>,
 }
 
 impl TryFrom<SecretRow> for StoredSecret {
@@ -92,31 +92,6 @@ impl TryFrom<SecretRow> for StoredSecret {
             created_at: Timestamp::from_millis(row.created_at),
             expires_at: row.expires_at.map(Timestamp::from_millis),
             last_used: at.map(|at| LastUse { at, from }),
-        })
-    }
-}
-
-/// A secret in one row with its key, whose columns have the plain names; or that the key has none.
-#[derive(FromRow)]
-pub(in crate::store) struct SecretBesideKeyRow {
-    secret: Option<i64>,
-    digest: Option<Vec<u8>>,
-    secret_created_at: Option<i64>,
-    secret_expires_at: Option<i64>,
-    last_used_at: Option<i64>,
-    last_used_from: Option<String>,
-}
-
-impl SecretBesideKeyRow {
-    /// The secret, if there is one.
-    pub(in crate::store) fn secret(self) -> Option<SecretRow> {
-        Some(SecretRow {
-            id: self.secret?,
-            digest: self.digest?,
-            created_at: self.secret_created_at?,
-            expires_at: self.secret_expires_at,
-            last_used_at: self.last_used_at,
-            last_used_from: self.last_used_from,
         })
     }
 }

@@ -4,6 +4,7 @@
 mod feed;
 mod installation;
 mod key;
+mod key_part;
 mod log;
 mod project;
 
@@ -17,7 +18,8 @@ use super::error::Error;
 
 pub(super) use feed::{FeedRow, HeartbeatRow, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
-pub(super) use key::{KeyRow, KnownRow, SecretBesideKeyRow, SecretRow};
+pub(super) use key::{KeyRow, KnownRow, SecretRow};
+pub(super) use key_part::key_part;
 pub(super) use log::{AuditLogRow, IssuedRow, hash};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
 

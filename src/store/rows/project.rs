@@ -16,6 +16,7 @@ pub(in crate::store) struct ProjectRow {
     name: String,
     algorithm: String,
     live_tokens: Option<i64>,
+    raw_keys: bool,
     created_at: i64,
     changed: i64,
 }
@@ -30,6 +31,7 @@ impl TryFrom<ProjectRow> for Project {
             kind: place.parse("kind", &row.kind)?,
             algorithm: place.parse("algorithm", &row.algorithm)?,
             live_tokens: limit(place, row.live_tokens)?,
+            raw_keys: row.raw_keys,
             created_at: Timestamp::from_millis(row.created_at),
             changed: place.position("changed", row.changed)?,
             name: row.name,

@@ -35,7 +35,9 @@ impl Installation for SqliteStore {
         }
         projects::insert(&mut transaction, &founding.project).await?;
         keys::insert(&mut transaction, &founding.key).await?;
-        signing_keys::insert(&mut transaction, &founding.signing_key).await?;
+        for key in &founding.signing_keys {
+            signing_keys::insert(&mut transaction, key).await?;
+        }
         let position = conclude(&mut transaction, &founding.key.audit, &founding.key.feed).await?;
         projects::set_changed(&mut transaction, &founding.project.id, position).await?;
         keys::set_changed(&mut transaction, &founding.key.key.id, position).await?;

@@ -26,6 +26,7 @@ mod watch;
 
 use std::path::Path;
 
+use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::Mutex;
 
@@ -96,6 +97,13 @@ impl SqliteStore {
         let transaction = self.readers.begin().await?;
         self.file.check()?;
         Ok(transaction)
+    }
+
+    /// A connection for one statement that reads: a snapshot without a transaction.
+    async fn one_read(&self) -> Result<PoolConnection<Sqlite>, Error> {
+        let connection = self.readers.acquire().await?;
+        self.file.check()?;
+        Ok(connection)
     }
 
     /// A transaction that writes. It holds the lock from here on: what it reads stays true.

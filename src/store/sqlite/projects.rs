@@ -33,7 +33,7 @@ impl Projects for SqliteStore {
 
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, created_at, changed \
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed \
              FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.map_or("", ProjectId::as_str))
@@ -68,7 +68,7 @@ pub(super) async fn project(
     id: &ProjectId,
 ) -> Result<Option<Project>, Error> {
     let row: Option<ProjectRow> = sqlx::query_as(
-        "SELECT id, kind, name, algorithm, live_tokens, created_at, changed FROM projects WHERE id = $1",
+        "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id = $1",
     )
     .bind(id.as_str())
     .fetch_optional(connection)
@@ -106,14 +106,15 @@ pub(super) async fn audiences(
 /// Writes the row; its `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut SqliteConnection, project: &Project) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, created_at, changed) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0)",
+        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
     )
     .bind(project.id.as_str())
     .bind(project.kind.as_str())
     .bind(&project.name)
     .bind(project.algorithm.as_str())
     .bind(project.live_tokens.map(NonZeroU32::get))
+    .bind(project.raw_keys)
     .bind(project.created_at.millis())
     .execute(connection)
     .await?;
@@ -164,6 +165,7 @@ async fn edit(
         ProjectEdit::SetLiveTokens(limit) => {
             live_tokens::limit_project(connection, project, *limit, at).await
         }
+        ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
     }
 }
 
@@ -258,6 +260,19 @@ async fn set_algorithm(
     sqlx::query("UPDATE projects SET algorithm = $2 WHERE id = $1")
         .bind(project.as_str())
         .bind(algorithm.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn set_raw_keys(
+    connection: &mut SqliteConnection,
+    project: &ProjectId,
+    allowed: bool,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE projects SET raw_keys = $2 WHERE id = $1")
+        .bind(project.as_str())
+        .bind(allowed)
         .execute(connection)
         .await?;
     Ok(())

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
-use crate::domain::{ApiKey, KeyId, Position, ProjectId, StoredSecret};
+use crate::domain::{Position, ProjectId};
 use crate::store::error::Error;
-use crate::store::rows::{self, KeyRow, SecretRow};
+use crate::store::rows;
 use crate::store::{Lookup, Records, Snapshot};
 
 use super::{SqliteStore, projects};
@@ -15,8 +15,8 @@ use super::{SqliteStore, projects};
 impl Records for SqliteStore {
     async fn mint_record(&self, by: &Lookup) -> Result<Snapshot<Option<MintRecord>>, Error> {
         let mut transaction = self.read().await?;
-        let position = counter(&mut transaction).await?;
-        let value = match key_part(&mut transaction, by).await? {
+        let Snapshot { position, value } = key_part(&mut transaction, by).await?;
+        let value = match value {
             Some(key) => {
                 let part = project_part(&mut transaction, &key.key.project).await?;
                 Some(MintRecord::of(key, part.ok_or(Error::Missing("project"))?, position))
@@ -27,9 +27,7 @@ impl Records for SqliteStore {
     }
 
     async fn key_part(&self, by: &Lookup) -> Result<Snapshot<Option<KeyPart>>, Error> {
-        let mut transaction = self.read().await?;
-        let position = counter(&mut transaction).await?;
-        Ok(Snapshot { position, value: key_part(&mut transaction, by).await? })
+        key_part(&mut *self.one_read().await?, by).await
     }
 
     async fn project_part(&self, project: &ProjectId) -> Result<Option<ProjectPart>, Error> {
@@ -37,7 +35,7 @@ impl Records for SqliteStore {
     }
 
     async fn position(&self) -> Result<Position, Error> {
-        counter(&mut *self.read().await?).await
+        counter(&mut *self.one_read().await?).await
     }
 }
 
@@ -49,33 +47,35 @@ pub(super) async fn counter(connection: &mut SqliteConnection) -> Result<Positio
     rows::counter(position.ok_or(Error::Missing("installation"))?)
 }
 
-async fn key(connection: &mut SqliteConnection, by: &Lookup) -> Result<Option<ApiKey>, Error> {
+/// The feed counter, the key, the position of its project's last entry, and the key's secrets: one
+/// statement, so one snapshot. A row for each secret, one if there is none, and one of the counter
+/// alone if there is no such key.
+async fn key_part(
+    connection: &mut SqliteConnection,
+    by: &Lookup,
+) -> Result<Snapshot<Option<KeyPart>>, Error> {
     let (id, digest) = match by {
         Lookup::Id(id) => (Some(id.as_str()), None),
         Lookup::Digest(digest) => (None, Some(digest.as_bytes().as_slice())),
     };
-    let row: Option<KeyRow> = sqlx::query_as(
-        "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
-         require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
-         FROM api_keys WHERE id = coalesce($1, (SELECT key FROM api_key_secrets WHERE digest = $2))",
+    let rows = sqlx::query(
+        "SELECT c.position, k.id, k.project, k.name, k.state, k.permissions, k.allowlist, k.audiences, \
+           k.token_lifetime, k.require_scope, k.auth_methods, k.live_tokens, k.created_at, k.expires_at, \
+           k.changed, p.changed AS project_changed, \
+           s.id AS secret, s.digest, s.created_at AS secret_created_at, s.expires_at AS secret_expires_at, \
+           s.last_used_at, s.last_used_from \
+         FROM feed_counter AS c \
+           LEFT JOIN api_keys AS k \
+             ON k.id = coalesce($1, (SELECT key FROM api_key_secrets WHERE digest = $2)) \
+           LEFT JOIN projects AS p ON p.id = k.project \
+           LEFT JOIN api_key_secrets AS s ON s.key = k.id \
+         WHERE c.id = 1 ORDER BY s.id",
     )
     .bind(id)
     .bind(digest)
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    row.map(ApiKey::try_from).transpose()
-}
-
-async fn key_part(connection: &mut SqliteConnection, by: &Lookup) -> Result<Option<KeyPart>, Error> {
-    let Some(key) = key(connection, by).await? else { return Ok(None) };
-    let project_changed: i64 = sqlx::query_scalar("SELECT changed FROM projects WHERE id = $1")
-        .bind(key.project.as_str())
-        .fetch_optional(&mut *connection)
-        .await?
-        .ok_or(Error::Missing("project"))?;
-    let secrets = secrets(connection, &key.id).await?;
-    let project_changed = rows::project_changed(&key.project, project_changed)?;
-    Ok(Some(KeyPart { key, secrets, project_changed }))
+    rows::key_part(&rows)
 }
 
 async fn project_part(
@@ -86,15 +86,4 @@ async fn project_part(
     let catalogue = projects::catalogue(connection, id).await?;
     let audiences = projects::audiences(connection, id).await?;
     Ok(Some(ProjectPart::new(project, catalogue, audiences)))
-}
-
-async fn secrets(connection: &mut SqliteConnection, key: &KeyId) -> Result<Vec<StoredSecret>, Error> {
-    let rows: Vec<SecretRow> = sqlx::query_as(
-        "SELECT id, digest, created_at, expires_at, last_used_at, last_used_from \
-         FROM api_key_secrets WHERE key = $1 ORDER BY id",
-    )
-    .bind(key.as_str())
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(StoredSecret::try_from).collect()
 }

@@ -16,7 +16,7 @@ use super::publish::conclude;
 impl SigningKeys for SqliteStore {
     async fn signing_keys(&self) -> Result<Vec<StoredSigningKey>, Error> {
         let rows: Vec<SigningKeyRow> = sqlx::query_as(
-            "SELECT kid, algorithm, sealed, public, announced_at, signs_from, retires_at, gone_at \
+            "SELECT kid, purpose, algorithm, sealed, public, announced_at, signs_from, retires_at, gone_at \
              FROM signing_keys ORDER BY signs_from, kid",
         )
         .fetch_all(&mut *self.read().await?)
@@ -64,10 +64,11 @@ async fn retire(connection: &mut SqliteConnection, key: &SigningKeyLife) -> Resu
 pub(super) async fn insert(connection: &mut SqliteConnection, key: &StoredSigningKey) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO signing_keys \
-         (kid, algorithm, sealed, public, announced_at, signs_from, retires_at, gone_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         (kid, purpose, algorithm, sealed, public, announced_at, signs_from, retires_at, gone_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(key.kid.as_str())
+    .bind(key.purpose.as_str())
     .bind(key.algorithm.as_str())
     .bind(&key.sealed)
     .bind(&key.public)

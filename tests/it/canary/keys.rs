@@ -31,8 +31,8 @@ pub(super) async fn learn(finder: &mut Finder, database: &Path, master: &str) {
     let mut connection = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
     let data_keys: Vec<(String, Vec<u8>)> =
         sqlx::query_as("SELECT name, sealed FROM data_keys").fetch_all(&mut connection).await.unwrap();
-    let signing_keys: Vec<(String, Vec<u8>, String)> =
-        sqlx::query_as("SELECT kid, sealed, algorithm FROM signing_keys")
+    let signing_keys: Vec<(String, Vec<u8>, String, String)> =
+        sqlx::query_as("SELECT kid, sealed, algorithm, purpose FROM signing_keys")
             .fetch_all(&mut connection)
             .await
             .unwrap();
@@ -45,9 +45,12 @@ pub(super) async fn learn(finder: &mut Finder, database: &Path, master: &str) {
             sealing = key;
         }
     }
-    assert!(!signing_keys.is_empty());
-    for (kid, sealed, algorithm) in signing_keys {
-        let pkcs8 = open(&sealing, &kid, &sealed);
+    assert!(
+        signing_keys.iter().any(|key| key.3 == "feed") && signing_keys.iter().any(|key| key.3 == "tokens")
+    );
+    for (kid, sealed, algorithm, purpose) in signing_keys {
+        let name = if purpose == "feed" { format!("feed {kid}") } else { kid.clone() };
+        let pkcs8 = open(&sealing, &name, &sealed);
         finder.bytes(&format!("the private half of {kid}"), private(&algorithm, &pkcs8));
     }
 }

@@ -86,6 +86,18 @@ fn no_secret_is_in_what_the_doctor_says() {
 }
 
 #[test]
+fn a_default_project_that_is_not_there_is_named() {
+    let mut home = Home::founded();
+    let project = home.project("Shop");
+    home.set("PORTCULLIS_VERIFY_DEFAULT_PROJECT", &project);
+    let (_, said) = home.examined(&[]);
+    assert_eq!(find(&said, "default project")["found"], format!("{project}, called Shop"));
+    home.set("PORTCULLIS_VERIFY_DEFAULT_PROJECT", "prj_nobodys");
+    let (found, fix) = home.diagnosed("default project", "wrong");
+    assert!(found.contains("prj_nobodys") && fix.contains("verify.default_project"), "{found}; {fix}");
+}
+
+#[test]
 fn without_an_installation_the_doctor_says_how_to_come_by_one_and_makes_none() {
     let home = Home::empty();
 

@@ -14,6 +14,7 @@ fn a_project_is_created_listed_and_shown() {
     name              Café Shop
     kind              live
     live tokens       unlimited
+    raw keys          do not pass
     created           [time]
     default audience  http://127.0.0.1:8080/projects/[project]
     audiences         none but the default
@@ -33,7 +34,8 @@ fn a_project_is_created_listed_and_shown() {
           "live_tokens": null,
           "name": "Administrators",
           "position": 1,
-          "project": "portcullis"
+          "project": "portcullis",
+          "raw_keys": false
         },
         {
           "created_at": "[at]",
@@ -41,7 +43,8 @@ fn a_project_is_created_listed_and_shown() {
           "live_tokens": null,
           "name": "Café Shop",
           "position": 2,
-          "project": "[project]"
+          "project": "[project]",
+          "raw_keys": false
         }
       ],
       "next": null
@@ -58,7 +61,8 @@ fn a_project_is_created_listed_and_shown() {
       "live_tokens": null,
       "name": "Café Shop",
       "position": 2,
-      "project": "[project]"
+      "project": "[project]",
+      "raw_keys": false
     }
     "#);
 }
@@ -106,6 +110,40 @@ fn a_project_gets_a_limit_of_live_tokens_and_loses_it() {
         assert_eq!(ran.status, 2, "{wrong}: {}", ran.stderr);
     }
     assert_eq!(home.run(&["project", "set-live-tokens", "portcullis", "1"]).status, 1, "it is built in");
+}
+
+#[test]
+fn a_project_lets_its_raw_keys_pass_and_no_longer() {
+    let home = Home::founded();
+    let id = home.project("Shop");
+    let shown = || home.json(&["project", "show", &id])["raw_keys"].clone();
+    assert_eq!(shown(), json!(false));
+
+    let said = home.done(&["project", "edit", &id, "--raw-keys", "true"]);
+
+    assert_eq!(
+        redacted(&said),
+        "API keys of [project] themselves pass at /verify.\nThe project's outstanding tokens live on.\n"
+    );
+    assert_eq!(shown(), json!(true));
+    let edit = |word: &str| home.json(&["project", "edit", &id, "--raw-keys", word]);
+    assert_eq!(edit("true")["tokens_revoked"], false);
+    assert_eq!(
+        edit("false"),
+        json!({ "project": id, "raw_keys": false, "position": 5, "tokens_revoked": true })
+    );
+    assert_eq!((edit("false")["tokens_revoked"].clone(), shown()), (json!(false), json!(false)));
+    let last = home.json(&["audit", "list"])["items"].as_array().unwrap().last().unwrap().clone();
+    let told = (&last["act"], &last["detail"]);
+    assert_eq!(told, (&json!("project.set_raw_keys"), &json!({ "raw_keys": false })));
+    for arguments in [&["project", "edit", &id][..], &["project", "edit", &id, "--raw-keys", "maybe"]] {
+        assert_eq!(home.run(arguments).status, 2);
+    }
+    assert_eq!(
+        home.run(&["project", "edit", "portcullis", "--raw-keys", "true"]).status,
+        1,
+        "it is built in"
+    );
 }
 
 #[test]

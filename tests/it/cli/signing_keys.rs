@@ -36,8 +36,11 @@ impl Home {
         self.openssl(&format!("pkey -in {file} -pubout"))
     }
 
+    /// Those that sign tokens.
     fn signing_keys(&self) -> Vec<Value> {
-        self.json(&["signing-key", "list"])["items"].as_array().unwrap().clone()
+        let mut keys = self.json(&["signing-key", "list"])["items"].as_array().unwrap().clone();
+        keys.retain(|key| key["purpose"] == "tokens");
+        keys
     }
 
     fn last_act(&self) -> Value {
@@ -64,7 +67,8 @@ fn a_key_made_elsewhere_is_announced_and_comes_out_as_it_went_in() {
         assert!(
             act["detail"].to_string().contains("superseded") && act["detail"].to_string().contains("moved")
         );
-        let retires = |key: &&Value| key["algorithm"] == algorithm && key["kid"] != kid;
+        let retires =
+            |key: &&Value| key["purpose"] == "tokens" && key["algorithm"] == algorithm && key["kid"] != kid;
         for older in home.signing_keys().iter().filter(retires) {
             assert_eq!(older["retires_at"].as_i64(), Some(times[1]), "{older}");
         }

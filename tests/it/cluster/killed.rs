@@ -154,6 +154,7 @@ async fn a_rotation_that_was_killed_half_way_is_published_by_every_server_or_by_
             .as_array()
             .unwrap()
             .iter()
+            .filter(|key| key["purpose"] == "tokens")
             .map(|key| key["kid"].as_str().unwrap().to_owned())
             .collect();
         let began = now();

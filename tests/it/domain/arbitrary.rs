@@ -218,6 +218,7 @@ pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Ve
         name: "project".to_owned(),
         algorithm: portcullis::domain::SigningAlgorithm::default(),
         live_tokens: None,
+        raw_keys: false,
         created_at: at,
         changed: Position::new(2),
     };

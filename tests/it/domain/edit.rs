@@ -50,7 +50,8 @@ enum Edit {
 impl Edit {
     /// What the project is like afterwards, and whether that is called narrowing.
     fn apply(self, (catalogue, mut audiences): Around) -> (Around, bool) {
-        let narrowing = |edit: ProjectEdit| edit.is_narrowing(&catalogue);
+        let project = record(KeyDetails::default(), (catalogue.clone(), Vec::new())).project;
+        let narrowing = |edit: ProjectEdit| edit.is_narrowing(&project, &catalogue);
         match self {
             Self::Set(scope, entry) => {
                 let narrowing = narrowing(ProjectEdit::SetScope(scope.clone(), entry.clone()));

@@ -5,4 +5,5 @@ mod catalogue;
 mod edit;
 mod feed;
 mod grant;
+mod raw_key;
 mod signing_key;

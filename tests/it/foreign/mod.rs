@@ -2,6 +2,7 @@
 //! them as they would anywhere, and libraries that know nothing of us verify what we sign.
 
 mod crates;
+mod guards;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -11,7 +11,7 @@ use proptest::sample::{Index, select};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::support::App;
+use crate::support::{App, Build};
 
 #[path = "../../../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "it is a crate of its own, too")]
@@ -20,7 +20,7 @@ mod bodies;
 use bodies::BODIES;
 
 /// What the parsers look for.
-const WORDS: [&[u8]; 28] = [
+const WORDS: [&[u8]; 33] = [
     b"%",
     b"%00",
     b"%ff",
@@ -49,6 +49,11 @@ const WORDS: [&[u8]; 28] = [
     b"portcullis:",
     b"1e400",
     b"null",
+    b"\r\n",
+    b"data: ",
+    b"\"position\":",
+    b"\"revoke\":\"all\"",
+    b"https://",
 ];
 
 /// One change of an input.
@@ -150,7 +155,9 @@ fn no_parser_that_strangers_reach_fails_at_any_input() {
 
 static SERVER: LazyLock<(Runtime, App)> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let app = runtime.block_on(App::start());
+    // So that what is asked at /verify need not name one.
+    let build = Build::default().set("PORTCULLIS_VERIFY_DEFAULT_PROJECT", "prj_shop");
+    let app = runtime.block_on(build.start());
     (runtime, app)
 });
 

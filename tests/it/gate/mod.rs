@@ -44,6 +44,10 @@ impl<'a> House<'a> {
         let asked = self.witness.introspect(token).await.is_active();
         let judged = self.shop.app.get("/v1/auth/verify").bearer(token).send().await;
         assert_eq!(judged.status == 200, asked, "{}", judged.text());
+        let (project, default) = (&self.shop.project.id, default_audience(self.shop));
+        let proxy = format!("/verify?project={project}&audience={default}&audience={AUDIENCE}");
+        let proxied = self.shop.app.get(&proxy).bearer(token).send().await;
+        assert_eq!(proxied.status, judged.status, "{}", proxied.text());
         if !asked {
             assert_eq!((judged.status, judged.json()["reason"].as_str()), (401, Some("revoked")));
         }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use portcullis::domain::audit::{Act, Actor, AuditDraft};
-use portcullis::domain::signing_key::SigningKeyTimes;
+use portcullis::domain::signing_key::{Line, SigningKeyTimes};
 use portcullis::domain::{Claims, FeedDraft, Position, SigningAlgorithm, Tag, Target, TokenRefusal};
 use portcullis::keys::acts::{KeyAct, Why};
 use portcullis::signing::{SealingKey, generate};
@@ -143,7 +143,7 @@ async fn restore_in_place(app: &App, sealing: &SealingKey) {
             .iter()
             .map(|k| (k.kid.clone(), revoke(Target::SigningKey { kid: k.kid.clone() }, 2)))
             .collect(),
-        signing_keys: vec![generate(algorithm, times, sealing, &seeded)],
+        signing_keys: vec![generate(Line::tokens(algorithm), times, sealing, &seeded)],
         audit,
     };
     store.restore(&restoration).await.unwrap();

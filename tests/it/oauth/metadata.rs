@@ -28,6 +28,8 @@ async fn the_metadata_names_what_is_there_and_nothing_else() {
       ],
       "issuer": "https://tokens.example.com",
       "jwks_uri": "https://tokens.example.com/.well-known/jwks.json",
+      "portcullis_feed_endpoint": "https://tokens.example.com/oauth/revocations",
+      "portcullis_feed_jwks_uri": "https://tokens.example.com/.well-known/portcullis-feed-jwks.json",
       "response_types_supported": [],
       "revocation_endpoint": "https://tokens.example.com/oauth/revoke",
       "revocation_endpoint_auth_methods_supported": [
@@ -48,8 +50,12 @@ async fn the_metadata_names_what_is_there_and_nothing_else() {
             continue;
         };
         let path = format!("/{path}");
-        let answer = if member == "jwks_uri" {
+        let answer = if member.ends_with("jwks_uri") {
             app.get(&path).send().await
+        } else if member == "portcullis_feed_endpoint" {
+            let guard = shop.key("portcullis:revocations").create().await;
+            let ask = app.get(&format!("{path}?nonce=0123456789abcdef"));
+            ask.basic(guard.id.as_str(), &guard.secret).send().await
         } else {
             key.post(&path, "grant_type=client_credentials&token=x").send().await
         };

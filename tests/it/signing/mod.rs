@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::domain::signing_key::{Line, SigningPurpose};
 use portcullis::domain::{SigningAlgorithm, SigningKeyId, TokenRefusal};
 use portcullis::keys::acts::{Error, Why};
 use portcullis::signing::PrivateKey;
@@ -67,7 +68,7 @@ async fn tokens_live_through_a_rotation_and_the_old_key_goes_when_its_last_one_i
     let shop = app.tenant("shop").await;
     let key = shop.key("orders:read").create().await;
     let old = kid(&key.token("").await);
-    let new = app.shell.rotate_signing_key(SigningAlgorithm::Es256).await.unwrap().kid;
+    let new = app.shell.rotate_signing_key(Line::tokens(SigningAlgorithm::Es256)).await.unwrap().kid;
     app.follow().await;
     assert_eq!(published(&app).await.len(), 2, "announced at once");
 
@@ -113,9 +114,13 @@ async fn a_leaked_signing_key_is_worth_nothing_at_once_and_minting_goes_on() {
 async fn a_signing_key_that_is_old_enough_gets_one_successor_whoever_looks() {
     let app = Build::default().set("PORTCULLIS_SIGNING_ROTATE_EVERY", "2h").start().await;
     let other = app.second_node(Build::default().set("PORTCULLIS_SIGNING_ROTATE_EVERY", "2h")).await;
-    let count = async || app.server.store.signing_keys().await.unwrap().len();
+    let count = async || {
+        let stored = app.server.store.signing_keys().await.unwrap();
+        [SigningPurpose::Tokens, SigningPurpose::Feed]
+            .map(|purpose| stored.iter().filter(|key| key.purpose == purpose).count())
+    };
     app.server.rotate_what_is_due().await.unwrap();
-    assert_eq!(count().await, 1);
+    assert_eq!(count().await, [1, 1]);
 
     app.clock.advance(Duration::from_hours(2));
     for node in [&app, &other, &app] {
@@ -123,7 +128,7 @@ async fn a_signing_key_that_is_old_enough_gets_one_successor_whoever_looks() {
         node.follow().await;
     }
 
-    assert_eq!(count().await, 2);
+    assert_eq!(count().await, [2, 2], "one of each line");
     let (ours, theirs) = (published(&app).await, published(&other).await);
     assert_eq!((ours.len(), &ours), (2, &theirs));
 }

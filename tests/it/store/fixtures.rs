@@ -7,7 +7,7 @@ use std::time::Duration;
 use portcullis::domain::audit::{Act, Actor, AuditDraft};
 use portcullis::domain::edit::{KeyChange, KeyEdit, ProjectChange, ProjectEdit};
 use portcullis::domain::grant::MintRecord;
-use portcullis::domain::signing_key::SigningKeyTimes;
+use portcullis::domain::signing_key::{SigningKeyTimes, SigningPurpose};
 use portcullis::domain::{
     ApiKey, AuthMethod, Catalogue, CatalogueScope, Changed, FeedDraft, KeyDetails, KeyId, KeyState, Lifetime,
     LiveTokenLimits, Position, Project, ProjectId, ProjectKind, SecretDigest, SigningAlgorithm, Tag, Target,
@@ -80,6 +80,7 @@ pub(crate) fn project(id: ProjectId) -> Project {
         name: "Shop".into(),
         algorithm: SigningAlgorithm::default(),
         live_tokens: None,
+        raw_keys: false,
         created_at: NOW,
         changed: Position::START,
     }
@@ -137,8 +138,9 @@ pub(crate) fn founding() -> Founding {
         data_keys: vec![sealed("pepper"), sealed("check")],
         project: project(ProjectId::administration()),
         key,
-        signing_key: StoredSigningKey {
+        signing_keys: vec![StoredSigningKey {
             kid: "kid-1".parse().unwrap(),
+            purpose: SigningPurpose::Tokens,
             algorithm: SigningAlgorithm::default(),
             sealed: vec![1, 2, 3],
             public: r#"{"kty":"EC"}"#.into(),
@@ -148,7 +150,7 @@ pub(crate) fn founding() -> Founding {
                 retires_at: Some(later(700)),
                 gone_at: None,
             },
-        },
+        }],
     }
 }
 

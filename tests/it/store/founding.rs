@@ -25,7 +25,7 @@ async fn an_installation_is_founded_whole_and_its_feed_begins_at_one(db: &Databa
     let mut data_keys = founding.data_keys;
     data_keys.sort_by(|a, b| a.name.cmp(&b.name));
     assert_eq!(db.data_keys().await.unwrap(), data_keys);
-    assert_eq!(db.signing_keys().await.unwrap(), [founding.signing_key]);
+    assert_eq!(db.signing_keys().await.unwrap(), founding.signing_keys);
     let record = db.record_of(&founding.key.key.id).await;
     assert_eq!((record.key.changed, record.project.changed), (Position::new(1), Position::new(1)));
     assert_eq!(record.project.id, ProjectId::administration());

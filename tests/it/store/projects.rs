@@ -13,6 +13,7 @@ on_every_engine!(founded:
     projects_are_listed_by_id_in_pages,
     a_scope_is_set_replaced_and_removed,
     an_audience_belongs_to_one_project,
+    raw_keys_are_let_pass_and_no_longer,
     what_is_not_there_cannot_be_removed,
     an_edit_moves_the_project_and_none_of_its_keys,
     an_edit_of_a_project_that_has_changed_meanwhile_conflicts,
@@ -88,6 +89,16 @@ async fn an_audience_belongs_to_one_project(db: &Database) {
     change(db, &shop(), ProjectEdit::RemoveAudience(audience.clone())).await.unwrap();
     change(db, &other(), ProjectEdit::AddAudience(audience.clone())).await.unwrap();
     assert_eq!(db.audiences(&other()).await.unwrap(), [audience]);
+}
+
+async fn raw_keys_are_let_pass_and_no_longer(db: &Database) {
+    for allowed in [true, false, true] {
+        change(db, &shop(), ProjectEdit::SetRawKeys(allowed)).await.unwrap();
+        assert_eq!(db.project(&shop()).await.unwrap().unwrap().raw_keys, allowed);
+        assert_eq!(db.key().await.project.raw_keys, allowed);
+    }
+    let all = db.projects(None, 9).await.unwrap();
+    assert!(all.iter().all(|project| project.raw_keys == (project.id == shop())), "and of no other project");
 }
 
 async fn what_is_not_there_cannot_be_removed(db: &Database) {

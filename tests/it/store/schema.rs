@@ -10,7 +10,7 @@ use crate::support::Engine;
 /// What only PostgreSQL names: SQLite's one-row tables have the rule on the column that is the key,
 /// and its flags need one.
 const ONLY_POSTGRES: [&str; 2] = ["feed_counter_pkey", "installation_pkey"];
-const ONLY_SQLITE: [&str; 1] = ["api_keys_require_scope"];
+const ONLY_SQLITE: [&str; 2] = ["api_keys_require_scope", "projects_raw_keys"];
 
 fn set<T: Ord>(items: Vec<T>) -> BTreeSet<T> {
     items.into_iter().collect()
@@ -31,7 +31,7 @@ async fn tables_and_columns_are_the_same_and_hold_the_same() {
     let (sqlite, postgres) = (Database::empty(Engine::Sqlite).await, Database::empty(Engine::Postgres).await);
     let here: Vec<(String, String, String, bool)> = sqlx::query_as(
         "SELECT t.name, c.name, \
-           CASE WHEN c.name = 'require_scope' THEN 'BOOLEAN' ELSE c.type END, c.\"notnull\" = 1 OR c.pk > 0 \
+           CASE WHEN c.name IN ('require_scope', 'raw_keys') THEN 'BOOLEAN' ELSE c.type END, c.\"notnull\" = 1 OR c.pk > 0 \
          FROM pragma_table_list AS t JOIN pragma_table_info(t.name) AS c \
          WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT IN ('sqlite_schema', '_sqlx_migrations')",
     )

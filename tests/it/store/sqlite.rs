@@ -9,9 +9,10 @@ use std::time::Duration;
 use portcullis::domain::Position;
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
 use portcullis::domain::grant::MintRecord;
+use portcullis::domain::signing_key::SigningPurpose;
 use portcullis::store::{
     Error, FeedLog, Heartbeat, Installation, IssuedTokens, Keys, Lookup, Projects, Recording, Records,
-    SqliteOptions, SqliteStore, Unavailable,
+    SigningKeys, SqliteOptions, SqliteStore, Unavailable,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -299,8 +300,10 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     db.record(&[token(&before)]).await.unwrap();
     db.tamper("DELETE FROM _sqlx_migrations WHERE version > 1").await;
     for undo in [
+        "ALTER TABLE signing_keys DROP COLUMN purpose",
         "DROP INDEX feed_killing",
         "DROP TABLE live_tokens",
+        "ALTER TABLE projects DROP COLUMN raw_keys",
         "ALTER TABLE projects DROP COLUMN live_tokens",
         "ALTER TABLE api_keys DROP COLUMN live_tokens",
         "ALTER TABLE api_keys DROP COLUMN auth_methods",
@@ -313,6 +316,9 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     let found = store.mint_record(&Lookup::Id(before.key.id.clone())).await.unwrap().value.unwrap();
     assert!(found.key.details.auth_methods.is_any());
     assert_eq!((found.key.details.live_tokens, found.project.live_tokens), (None, None));
+    let signing = store.signing_keys().await.unwrap();
+    assert!(signing.iter().all(|key| key.purpose == SigningPurpose::Tokens));
+    assert!(!found.project.raw_keys);
     // A limit that comes finds what the older build has minted.
     let limit = ProjectEdit::SetLiveTokens(NonZeroU32::new(1));
     store.change_project(&project_change(&found.project, limit)).await.unwrap();

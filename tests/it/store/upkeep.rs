@@ -44,7 +44,7 @@ fn restoration(at_least: u64, kids: &[&str]) -> Restoration {
         let kid: portcullis::domain::SigningKeyId = kid.parse().unwrap();
         (kid.clone(), revoke(Target::SigningKey { kid }))
     });
-    let mut new = founding().signing_key;
+    let mut new = founding().signing_keys.remove(0);
     new.kid = "kid-new".parse().unwrap();
     new.times.signs_from = NOW;
     Restoration {
@@ -160,7 +160,7 @@ async fn a_signing_key_that_would_not_be_revoked_stops_the_restoration(db: &Data
 
     assert_eq!((copy.installation().await.unwrap(), copy.audit(0, 100).await.unwrap()), before);
     assert_eq!(copy.keys(&key.project, None, 10).await.unwrap(), [key]);
-    assert_eq!(copy.signing_keys().await.unwrap(), [founding().signing_key]);
+    assert_eq!(copy.signing_keys().await.unwrap(), founding().signing_keys);
 }
 
 async fn a_database_tells_how_it_fares(db: &Database) {

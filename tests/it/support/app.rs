@@ -130,6 +130,7 @@ impl Build {
             revocation: settings.revocation,
             throttle: settings.throttle,
             client_address: settings.client_address.clone(),
+            default_project: settings.default_project.clone(),
             rotate_every: settings.rotate_every,
             issuance_retention: settings.issuance_retention,
         };

@@ -24,7 +24,8 @@ pub(super) fn rows(stage: &Stage<'_>) -> Vec<Row> {
             .refused(401, "invalid_token")
             .header(
                 "www-authenticate",
-                "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"the token is malformed\"",
+                "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"the token is malformed\", \
+                 reason=\"malformed\"",
             )
             .unstored(),
         row("RFC 6750 §3.1", "a token too narrow is insufficient_scope", get(&format!("{VERIFY}?scope=orders:write")).bearer(token))
@@ -32,7 +33,7 @@ pub(super) fn rows(stage: &Stage<'_>) -> Vec<Row> {
             .header(
                 "www-authenticate",
                 "Bearer realm=\"portcullis\", error=\"insufficient_scope\", error_description=\"the token does not \
-                 cover the scope that is needed\", scope=\"orders:write\"",
+                 cover the scope that is needed\", reason=\"insufficient_scope\", scope=\"orders:write\"",
             )
             .unstored(),
         row("RFC 6750 §2", "a token comes once", get(VERIFY).bearer(token).bearer(token)).refused(400, "invalid_request"),
