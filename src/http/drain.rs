@@ -87,8 +87,13 @@ impl Queue {
         let Some(listener) = self.listener.take() else { return Ok(()) };
         let listener = listener.into_std()?;
         let mut taken = Vec::new();
-        while let Ok(one) = listener.accept() {
-            taken.push(one);
+        loop {
+            match listener.accept() {
+                Ok(one) => taken.push(one),
+                // One who has gone again hides nobody behind.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(_) => break,
+            }
         }
         drop(listener);
         for (stream, peer) in taken {

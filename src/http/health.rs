@@ -20,20 +20,18 @@ pub(super) async fn alive() -> Response {
 /// `GET /readyz`: the copy of the revocation list is fresh enough to admit anybody, and the server is
 /// not about to stop. 503 if not.
 pub(super) fn ready(State(server): State<Arc<Server>>, drain: &Drain) -> Response {
-    let (status, word) = match server.copy.freshness() {
+    let (mut status, word) = match server.copy.freshness() {
         Freshness::Fresh => (StatusCode::OK, "fresh"),
         Freshness::Late => (StatusCode::OK, "late"),
         Freshness::Stale => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
     };
     let age = server.copy.age().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     let mut body = json!({ "revocation_list": word, "age_ms": age });
-    let mut response = if drain.has_begun() {
+    if drain.has_begun() {
+        status = StatusCode::SERVICE_UNAVAILABLE;
         body["stopping"] = true.into();
-        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
-    } else {
-        (status, Json(body)).into_response()
-    };
-    let status = response.status();
+    }
+    let mut response = (status, Json(body)).into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, 1.into());
     }

@@ -115,30 +115,35 @@ impl Running {
     /// Stops: lets nobody else in and answers each connection once more, finishes what is under way,
     /// writes down what is only in memory, flushes the issuance log.
     pub async fn stop(self) {
-        // Whoever follows the feed would wait for longer than there is time.
-        self.log.end();
-        // A fifth of the time is the log's, which waits for nobody outside; a tenth is theirs who are
-        // connected and have not asked yet.
-        let (flush, once_more) = (self.grace / 5, self.grace / 10);
-        self.drain.begin();
-        let _ = timeout(once_more, self.nobody_is_connected()).await;
-        self.handle.graceful_shutdown(Some(self.grace.saturating_sub(flush + once_more)));
-        let _ = self.serving.await;
-        for task in [self.following, self.rotating, self.tending, self.renewing] {
-            task.abort();
-            let _ = task.await;
-        }
-        if let Ok(Err(error)) = timeout(self.grace, self.uses.write()).await {
-            loops::uses_unwritten(&error);
-        }
+        let Self { handle, drain, serving, following, rotating, tending, renewing, uses, log, writer, grace } =
+            self;
+        // A fifth of the time is for what is written last, which waits for nobody outside; a tenth is
+        // theirs who are connected and have not asked yet.
+        let (flush, once_more) = (grace / 5, grace / 10);
+        let all_but_the_log = async {
+            drain.begin();
+            // Whoever follows the feed would wait for longer than there is time.
+            log.end();
+            let _ = timeout(once_more, nobody_is_connected(&drain, &handle)).await;
+            handle.graceful_shutdown(Some(grace.saturating_sub(flush + once_more)));
+            let _ = serving.await;
+            for task in [following, rotating, tending, renewing] {
+                task.abort();
+                let _ = task.await;
+            }
+            if let Err(error) = uses.write().await {
+                loops::uses_unwritten(&error);
+            }
+        };
+        let _ = timeout(grace.saturating_sub(flush / 2), all_but_the_log).await;
         // The last reference to the server is gone with its requests; the writer ends by itself.
-        let _ = timeout(flush, self.writer).await;
+        let _ = timeout(flush / 2, writer).await;
     }
+}
 
-    async fn nobody_is_connected(&self) {
-        self.drain.nobody_comes().await;
-        while self.handle.connection_count() > 0 {
-            sleep(LOOK).await;
-        }
+async fn nobody_is_connected(drain: &Drain, handle: &Handle<Peer>) {
+    drain.nobody_comes().await;
+    while handle.connection_count() > 0 {
+        sleep(LOOK).await;
     }
 }

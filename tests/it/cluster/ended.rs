@@ -50,7 +50,7 @@ async fn a_key_that_ended_at_one_server_opens_nothing_at_another() {
     let constants = super::house::Constants::of_run();
     let house = House::with(2, constants, &PATIENT).await;
     for how in ["block", "delete", "expire"] {
-        let key = house.key_with(if how == "expire" { &["--expires", "15s"] } else { &[] });
+        let key = house.key_with(if how == "expire" { &["--expires", "20s"] } else { &[] });
         let token = house.token(0, &key).await;
         for node in [0, 1] {
             for (place, status) in everywhere(&house, node, &key, "unknown").await {

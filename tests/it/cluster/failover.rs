@@ -67,11 +67,11 @@ async fn a_promoted_standby_has_all_that_was_acknowledged_and_an_old_primary_mak
         away.elapsed().as_millis()
     ));
     all_are_recorded(&house, &received).await;
+    // The primary may have died before it told them of the last one, and their copies are young yet.
     for token in &dead {
-        for node in [0, 1] {
-            assert_eq!(house.verdict(node, token).await, (401, "revoked".to_owned()));
-        }
+        house.dead_everywhere(token).await;
     }
+    assert!(away.elapsed() <= house.constants.bound(), "{:?}", away.elapsed());
     house.shell.done(&["audit", "verify"]);
 
     // Somebody starts the old one again. What is done there waits for a standby that does not come,
