@@ -1,6 +1,7 @@
 //! Keeps the copy current: looks for changes, reads the feed, applies it, gives signs of life.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use portcullis_guard::revocation::KEPT_AT_LEAST;
@@ -86,6 +87,8 @@ pub struct Sync {
     /// When the last poll was begun; held while one runs, so that reads are applied in order.
     polled: Mutex<Option<Moment>>,
     long_known: Mutex<LongKnown>,
+    /// Whether all of the feed was ever read.
+    was_complete: AtomicBool,
 }
 
 /// What a [`Sync`] works with.
@@ -112,8 +115,19 @@ impl Sync {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, clock, copy, keyring, sealing, followers, node } = parts;
         let started_at = clock.now();
-        let (polled, long_known) = (Mutex::default(), Mutex::default());
-        Self { store, clock, copy, keyring, sealing, followers, node, started_at, polled, long_known }
+        Self {
+            store,
+            clock,
+            copy,
+            keyring,
+            sealing,
+            followers,
+            node,
+            started_at,
+            polled: Mutex::default(),
+            long_known: Mutex::default(),
+            was_complete: AtomicBool::default(),
+        }
     }
 
     /// One turn of the loop: reads the feed if anything may have changed, or if a poll is due; it
@@ -196,11 +210,8 @@ impl Sync {
             self.copy.distrust();
             let (whole, proven) = self.whole().await?;
             (found, proof) = (whole, Some(proven));
-            self.followers.iter().for_each(|follower| follower.restart());
         }
-        for entry in &found.entries {
-            self.followers.iter().for_each(|follower| follower.entry(entry));
-        }
+        self.tell(&found, restart);
         if restart || found.entries.iter().any(|entry| concerns_signing_keys(&entry.entry)) {
             self.reload_signing_keys().await?;
         }
@@ -209,6 +220,18 @@ impl Sync {
         let began = proof.map(|proof| proof.began).filter(|_| off.is_none());
         self.copy.apply(&found, began, restart);
         off.map_or(Ok(()), |off| Err(Unavailable::Clock(off).into()))
+    }
+
+    /// Tells those who follow. Not of each entry of a whole feed: whatever was learnt before it was read is
+    /// worth nothing, and a million entries that outdate nothing would only cost.
+    fn tell(&self, found: &FeedRead, restart: bool) {
+        let told = |what: &dyn Fn(&dyn Follower)| self.followers.iter().for_each(|f| what(f.as_ref()));
+        if self.was_complete.load(Ordering::Acquire) && !restart {
+            found.entries.iter().for_each(|entry| told(&|follower| follower.entry(entry)));
+        } else if !found.more {
+            told(&|follower| follower.restart());
+            self.was_complete.store(true, Ordering::Release);
+        }
     }
 
     /// All that the feed holds. What is read after a page is of the same history as the page, or worth

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::FromRow;
 
-use crate::domain::feed::Published;
+use crate::domain::feed::{FeedEntry, Published};
 use crate::domain::{Tag, Timestamp};
 use crate::store::Heartbeat;
 use crate::store::error::Error;
@@ -27,7 +27,7 @@ impl TryFrom<FeedRow> for Published {
         Ok(Self {
             position: place.position("position", row.position)?,
             tag: Tag::from_bytes(place.bytes("tag", &row.tag)?),
-            entry: serde_json::from_str(&row.entry).map_err(|_| place.corrupt("entry"))?,
+            entry: FeedEntry::read(&row.entry).map_err(|_| place.corrupt("entry"))?,
             ends: row.ends_at.map(Timestamp::from_millis),
         })
     }

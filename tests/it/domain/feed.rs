@@ -41,7 +41,7 @@ proptest! {
     #[test]
     fn an_entry_is_read_back_as_it_was_written(entry in entry()) {
         let written = serde_json::to_string(&entry).unwrap();
-        prop_assert_eq!(serde_json::from_str::<FeedEntry>(&written).unwrap(), entry, "{}", written);
+        prop_assert_eq!(FeedEntry::read(&written).unwrap(), entry, "{}", written);
     }
 
     /// Of a revocation the node's list learns target, position and end; of a notice nothing.
