@@ -146,6 +146,8 @@ async fn a_database_that_cannot_log_a_change_is_waited_for_and_nothing_is_lost()
     let victims = victims(&house, 8).await;
     house.all_is_well(&valid, &key).await;
 
+    // A standby that is never there: what it has not fetched is kept, and nothing makes room.
+    execute(&server, "SELECT pg_create_physical_replication_slot('absent', true)").await.unwrap();
     server.disk().fill();
     // Mints and blocks until the end; somebody else's changes fill what is left the sooner.
     let over = AtomicBool::new(false);
@@ -203,8 +205,10 @@ async fn a_database_that_cannot_log_a_change_is_waited_for_and_nothing_is_lost()
 
 /// Some changes of somebody else.
 async fn change_much(server: &PostgresServer) {
-    let Ok(mut connection) = server.connect().await else { return };
-    let change = "SELECT pg_logical_emit_message(false, 'others', repeat('x', 100000))";
     // The end of the server is an answer as well.
-    let _ = sqlx::raw_sql(change).execute(&mut connection).await;
+    let _ = execute(server, "SELECT pg_logical_emit_message(false, 'others', repeat('x', 100000))").await;
+}
+
+async fn execute(server: &PostgresServer, statement: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(statement).execute(&mut server.connect().await?).await.map(drop)
 }
