@@ -49,7 +49,7 @@ fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
     ];
     all.extend(oauth::endpoints().map(|(name, path)| {
         let operation = match name {
-            "introspection" => introspect("Is this token worth anything? (RFC 7662)", "token"),
+            "introspection" => introspect("Is this token worth anything? (RFC 7662, RFC 9701)", "token"),
             "revocation" => revoke("Take back a token of one's own (RFC 7009).", "token", StatusCode::OK),
             _ => token("A key becomes a narrowed token (RFC 6749 section 4.4)."),
         };
@@ -144,7 +144,11 @@ fn token(summary: &str) -> OperationBuilder {
 }
 
 fn introspect(summary: &str, name: &'static str) -> OperationBuilder {
-    let answers = Answers::new().good(StatusCode::OK, "What is known of the token.", "Introspection");
+    let mut answers = Answers::new().good(StatusCode::OK, "What is known of the token.", "Introspection");
+    if name == "token" {
+        let what = "A JWT with the same in its claim `token_introspection` (RFC 9701 section 5).";
+        answers = answers.or_as(oauth::SIGNED_MEDIA_TYPE, what);
+    }
     let mut members: Vec<_> = ["token_type_hint", "client_ip"].map(|name| (name, text(), Perhaps)).into();
     members.push(("scope", scope(), Perhaps));
     members.push((name, some_text(), Always));

@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use portcullis_guard::Freshness;
 use portcullis_guard::feed_rules::{self, Statement};
 
+use super::accept::is_preferred_to_json;
 use super::error::{Error, no_store};
 use crate::domain::Position;
 use crate::revocation::{Body, Slice};
@@ -59,7 +60,7 @@ pub(super) async fn revocations(
     let asker = Asker::admit(&server, headers, address).await?;
     let wait = asked.wait;
     let question = Question { since: asked.since, server, asker, asked, arrived };
-    if accepts_stream(headers) {
+    if is_preferred_to_json(headers, stream::MEDIA_TYPE) {
         return stream::answer(question, turns);
     }
     if !wait.is_zero() {
@@ -160,10 +161,4 @@ fn is_named(headers: &HeaderMap, tag: &str) -> bool {
     let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     let mut named = lines.flat_map(|line| line.split(',')).map(str::trim);
     named.any(|named| named == "*" || named.strip_prefix("W/").unwrap_or(named) == tag)
-}
-
-fn accepts_stream(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let mut types = lines.flat_map(|line| line.split(',')).map(|item| item.split(';').next().unwrap_or(item));
-    types.any(|media| media.trim().eq_ignore_ascii_case(stream::MEDIA_TYPE))
 }
