@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use portcullis::keys::acts::Why;
 
-use crate::support::{Answer, App, Build, Hand, Key, Send, part};
+use crate::support::{Answer, App, Build, Hand, Key, Send, escape, part};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/oauth.json");
 /// Set, it makes the test write what it would have compared.
@@ -81,8 +81,8 @@ impl Described {
             described["headers"].as_object().unwrap().keys().map(|name| name.to_lowercase()).collect();
         for name in ["x-request-id", "www-authenticate", "retry-after"] {
             let (told, sent) = (headers.iter().any(|header| header == name), !answer.header(name).is_empty());
-            // A 400 comes with a challenge if it is about the token, and without if about HTTP.
-            let fits = if answer.status == 400 { told || !sent } else { told == sent };
+            // These come with a challenge if they are about a token, and without if about HTTP or a key.
+            let fits = if [400, 403].contains(&answer.status) { told || !sent } else { told == sent };
             assert!(fits, "{name}: {what}");
         }
         let content_type = answer.header("content-type").replace('/', "~1");
@@ -214,6 +214,13 @@ async fn answers_of_the_feed_are_as_described() {
     scene.get(feed, app.get(&format!("{feed}?{nonce}")), 401).await;
     let other = app.get(&format!("{feed}?{nonce}")).basic(scene.key.id.as_str(), &scene.key.secret);
     scene.get(feed, other, 403).await;
+    let with = |token: &str| app.get(&format!("{feed}?{nonce}")).bearer(token);
+    let asked = format!("resource={}%2Ffeed&scope=portcullis:revocations", escape(&app.server.issuer));
+    scene.get(feed, with(&guard.ask(&asked).send().await.token()), 200).await;
+    scene.get(feed, with(&scene.token().await), 401).await;
+    let narrow = shop.key("api portcullis:revocations").create().await;
+    let asked = asked.replace("portcullis:revocations", "api");
+    scene.get(feed, with(&narrow.ask(&asked).send().await.token()), 403).await;
 }
 
 #[tokio::test]

@@ -100,23 +100,32 @@ fn refusing_keys(answers: Answers) -> Answers {
 /// What guards follow. Only the answer at once is JSON: `Accept: text/event-stream` makes it a stream.
 fn feed() -> OperationBuilder {
     let forbidden = StatusCode::FORBIDDEN;
-    let why = "The key does not hold `portcullis:revocations`.";
+    let why = "The key does not hold `portcullis:revocations`, or the token may not be used so.";
     let what = "The project's revocations beyond `since`; the header `Portcullis-Feed` is a signed statement about \
                 them. With `Accept: text/event-stream` events whose data is statement and body, a line each.";
     let answers = Answers::new()
         .good(StatusCode::OK, what, "Revocations")
-        .empty(StatusCode::NOT_MODIFIED, "The body is the one that the asker has; the statement is new.")
-        .refused(forbidden, why, &error_codes(forbidden));
+        .empty(StatusCode::NOT_MODIFIED, "The body is the one that the asker has; the statement is new.");
+    // A key is refused as at the other endpoints, a token as at any protected resource.
+    let either = |status| {
+        any_of([utoipa::openapi::Ref::from_schema_name("Refused").into(), refused_with(&error_codes(status))])
+    };
+    let unauthorized = StatusCode::UNAUTHORIZED;
+    let answers = refusing_keys(answers).with(forbidden, why, Some(either(forbidden))).with(
+        unauthorized,
+        "No key was authenticated, or the token is worth nothing.",
+        Some(either(unauthorized)),
+    );
     let parameter = |name, what: &str, schema| {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
         parameter.description(Some(what)).schema(Some(schema))
     };
     let needed = parameter("nonce", "Drawn anew for each request; the statement repeats it.", nonce());
-    operation("The feed of revocations, for guards.", refusing_keys(answers))
+    operation("The feed of revocations, for guards.", answers)
         .parameter(parameter("since", "The position up to which the asker knows the feed.", whole()))
         .parameter(needed.required(Required::True))
         .parameter(parameter("wait", "Seconds to wait for news, at most 20.", whole()))
-        .securities(Some(in_headers()))
+        .securities(Some(in_headers().into_iter().chain([SecurityRequirement::new("token", NONE)])))
 }
 
 fn form(members: Vec<(&'static str, RefOr<Schema>, super::schemas::Needed)>) -> RequestBody {

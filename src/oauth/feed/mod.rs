@@ -25,14 +25,12 @@ use crate::domain::Position;
 use crate::revocation::{Body, Slice};
 use crate::web::{ClientAddress, Server, Turns};
 use asked::Asked;
-use asker::Asker;
+use asker::{Asker, No};
 
 /// Where the feed is.
 pub const FEED_PATH: &str = "/oauth/revocations";
 /// Where the public halves of the keys that sign it are.
 pub const FEED_JWKS_PATH: &str = "/.well-known/portcullis-feed-jwks.json";
-/// The permission that lets a key follow.
-const PERMISSION: &str = "portcullis:revocations";
 /// How long an answer waits for news, at most.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
@@ -47,13 +45,13 @@ pub fn longest_wait(path: &str) -> Duration {
 /// The endpoint.
 ///
 /// # Errors
-/// See [`Error`].
+/// See [`No`].
 pub(super) async fn revocations(
     State(server): State<Arc<Server>>,
     ClientAddress(address): ClientAddress,
     RawQuery(query): RawQuery,
     request: Request,
-) -> Result<Response, Error> {
+) -> Result<Response, No> {
     let arrived = server.clock.monotonic();
     let (headers, turns) = (request.headers(), request.extensions().get::<Arc<Turns>>().cloned());
     let asked = Asked::read(query.as_deref())?;
@@ -61,10 +59,11 @@ pub(super) async fn revocations(
     let wait = asked.wait;
     let question = Question { since: asked.since, server, asker, asked, arrived };
     if is_preferred_to_json(headers, stream::MEDIA_TYPE) {
-        return stream::answer(question, turns);
+        return Ok(stream::answer(question, turns)?);
     }
     if !wait.is_zero() {
         question.wait_for_news(wait).await;
+        question.asker.is_still_admitted(&question.server).await?;
     }
     let told = question.tell()?;
     Ok(answer(told, headers))
