@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::{FEED, NONCE, Watcher, targets};
 use crate::support::{App, DEADLINE, Wire, plain_client};
 
-/// Followers in CI; `scripts/measure feed` has a thousand.
+/// Followers in CI; `scripts/measure guards` has a thousand.
 const FOLLOWERS: usize = 50;
 
 /// One who reads a stream.
