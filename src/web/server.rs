@@ -17,6 +17,7 @@ use crate::revocation::{self, Copy, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
+use crate::web::Streams;
 
 /// How often one key may revoke tokens. Revocations of keys are never limited.
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
@@ -48,6 +49,8 @@ pub struct Server {
     pub uses: Arc<Uses>,
     /// How often a key revokes tokens.
     pub revoking: Rate,
+    /// Who follows the feed as a stream.
+    pub streams: Arc<Streams>,
     /// The issuance log.
     pub issuance: IssuanceLog,
     /// What clears that log of old tokens.
@@ -158,6 +161,7 @@ impl Server {
             authenticator,
             uses,
             revoking,
+            streams: Arc::default(),
             issuance,
             retention,
             client_address,
