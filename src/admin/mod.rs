@@ -3,7 +3,15 @@
 //! Not here: what an act does (`keys::acts`, which the commands of the shell call as well) and who may
 //! carry it out (`domain::authority`).
 
+mod body;
+mod caller;
+mod keys;
+mod path;
 mod problem;
+mod query;
+mod tag;
+pub mod view;
+mod why;
 
 use std::sync::Arc;
 
@@ -17,7 +25,7 @@ pub use problem::problem;
 
 /// The routes. Nothing that they answer is for a cache.
 pub fn routes() -> Router<Arc<Server>> {
-    Router::new().layer(map_response(async |mut response: Response| {
+    Router::new().merge(keys::routes()).layer(map_response(async |mut response: Response| {
         response.headers_mut().extend(no_store());
         response
     }))

@@ -20,11 +20,12 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
-    ("admin", &["web"]),
+    ("admin", &["domain", "keys", "store", "web"]),
     ("http", &["admin", "domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
     (
         "cli",
         &[
+            "admin",
             "config",
             "domain",
             "entropy",
