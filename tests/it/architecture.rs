@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
@@ -20,10 +20,12 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
-    ("http", &["domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
+    ("admin", &["domain", "keys", "store", "web"]),
+    ("http", &["admin", "domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
     (
         "cli",
         &[
+            "admin",
             "config",
             "domain",
             "entropy",
