@@ -69,12 +69,14 @@ pub mod jwks;
 pub mod layer;
 pub mod metadata;
 pub mod network;
+mod parse;
 #[cfg(any(feature = "feed", feature = "client"))]
 mod random;
 pub mod revocation;
 pub mod scope;
 mod statement;
 mod system_clock;
+mod target;
 pub mod time;
 pub mod verified;
 pub mod verify;

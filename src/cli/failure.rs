@@ -83,11 +83,14 @@ pub(super) enum Failure {
     /// The audit log is not what was written.
     #[error(transparent)]
     Audit(#[from] Broken),
-    /// The listener's address cannot be had.
+    /// A listener's address cannot be had.
     #[error(
-        "listen.public: cannot listen on {address}: {source}; choose another address (flag --listen-public, PORTCULLIS_LISTEN_PUBLIC, or `public` of [listen] in portcullis.toml)"
+        "listen.{listener}: cannot listen on {address}: {source}; choose another address (flag --listen-{listener}, PORTCULLIS_LISTEN_{}, or `{listener}` of [listen] in portcullis.toml)",
+        listener.to_uppercase()
     )]
     Listen {
+        /// Which one.
+        listener: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the operating system says.

@@ -8,15 +8,17 @@ use portcullis_guard::{VerifiedClaims, VerifiedTokens, Verifier};
 
 use crate::config;
 use crate::domain::audit::Actor;
-use crate::domain::{ProjectId, TokenRefusal};
+use crate::domain::feed::Published;
+use crate::domain::{Authority, ProjectId, TokenRefusal};
 use crate::entropy::Entropy;
 use crate::issuance::{IssuanceLog, Retention};
-use crate::keys::acts::{Acts, Error as ActError};
+use crate::keys::acts::{Acts, Error as ActError, Witness};
 use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits, Uses};
-use crate::revocation::{self, Copy, Limits, Sync};
+use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
+use crate::web::Streams;
 
 /// How often one key may revoke tokens. Revocations of keys are never limited.
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
@@ -48,6 +50,8 @@ pub struct Server {
     pub uses: Arc<Uses>,
     /// How often a key revokes tokens.
     pub revoking: Rate,
+    /// Who follows the feed as a stream.
+    pub streams: Arc<Streams>,
     /// The issuance log.
     pub issuance: IssuanceLog,
     /// What clears that log of old tokens.
@@ -58,6 +62,8 @@ pub struct Server {
     pub default_project: Option<ProjectId>,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
+    /// Takes up what this node publishes itself.
+    witness: Witness,
     data_keys: DataKeys,
 }
 
@@ -136,6 +142,13 @@ impl Server {
             followers: vec![records.clone()],
             node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
         }));
+        let witness: Witness = Arc::new({
+            let (copy, records) = (copy.clone(), records.clone());
+            move |entry: &Published| {
+                copy.apply_own(entry);
+                records.entry(entry);
+            }
+        });
         let limits =
             ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures };
         let throttle = Throttle::new(limits, &clock);
@@ -158,11 +171,13 @@ impl Server {
             authenticator,
             uses,
             revoking,
+            streams: Arc::default(),
             issuance,
             retention,
             client_address,
             default_project,
             rotate_every,
+            witness,
             data_keys,
         };
         Ok((Arc::new(server), writer))
@@ -193,6 +208,12 @@ impl Server {
         self.acts(Actor::System, None).rotate_what_is_due(self.rotate_every).await
     }
 
+    /// A mark under which this installation knows again what it gave out for one purpose.
+    #[must_use]
+    pub fn mark(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 16] {
+        self.data_keys.pepper.mark(purpose, parts)
+    }
+
     /// Acts in somebody's name.
     #[must_use]
     pub fn acts(&self, actor: Actor, address: Option<std::net::IpAddr>) -> Acts {
@@ -205,6 +226,9 @@ impl Server {
             issuer: self.issuer.clone(),
             actor,
             address,
+            authority: Authority::Whole,
+            expecting: None,
+            witness: Some(self.witness.clone()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
@@ -20,10 +20,12 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
-    ("http", &["domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
+    ("admin", &["domain", "keys", "store", "web"]),
+    ("http", &["admin", "domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
     (
         "cli",
         &[
+            "admin",
             "config",
             "domain",
             "entropy",
@@ -192,7 +194,17 @@ fn the_guards_core_has_no_http_client_and_no_runtime() {
     let core: Vec<_> = manifest["dependencies"].as_table().unwrap().iter().collect();
     let core = core.into_iter().filter(|(_, how)| how.get("optional").is_none());
     let core: Vec<_> = core.map(|(name, _)| name.as_str()).collect();
-    let rules = ["aws-lc-rs", "base64", "ipnet", "jsonwebtoken", "moka", "serde", "serde_json", "thiserror"];
+    let rules = [
+        "aws-lc-rs",
+        "base64",
+        "dashmap",
+        "ipnet",
+        "jsonwebtoken",
+        "moka",
+        "serde",
+        "serde_json",
+        "thiserror",
+    ];
     assert_eq!(core, rules);
 }
 
