@@ -194,7 +194,17 @@ fn the_guards_core_has_no_http_client_and_no_runtime() {
     let core: Vec<_> = manifest["dependencies"].as_table().unwrap().iter().collect();
     let core = core.into_iter().filter(|(_, how)| how.get("optional").is_none());
     let core: Vec<_> = core.map(|(name, _)| name.as_str()).collect();
-    let rules = ["aws-lc-rs", "base64", "ipnet", "jsonwebtoken", "moka", "serde", "serde_json", "thiserror"];
+    let rules = [
+        "aws-lc-rs",
+        "base64",
+        "dashmap",
+        "ipnet",
+        "jsonwebtoken",
+        "moka",
+        "serde",
+        "serde_json",
+        "thiserror",
+    ];
     assert_eq!(core, rules);
 }
 

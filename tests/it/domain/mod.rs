@@ -6,4 +6,5 @@ mod edit;
 mod feed;
 mod grant;
 mod raw_key;
+mod scan;
 mod signing_key;
