@@ -88,7 +88,7 @@ impl Running {
         writer: JoinHandle<()>,
         patience: Patience,
     ) -> io::Result<Self> {
-        let (handle, drain) = (Handle::new(), Drain::default());
+        let (handle, drain) = (Handle::new(), Drain::counting(server.metrics.connections.clone()));
         let following = tokio::spawn(loops::follow(server.clone()));
         let rotating = tokio::spawn(loops::rotate(server.clone()));
         let tending = tokio::spawn(loops::tend(server.clone()));

@@ -4,23 +4,38 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
     ("time", &[]),
+    ("metrics", &["domain"]),
     ("telemetry", &["config"]),
     ("tls", &["config", "domain"]),
     ("store", &["domain"]),
     ("signing", &["domain", "entropy", "store"]),
     ("revocation", &["domain", "signing", "store", "time"]),
-    ("issuance", &["domain", "store", "time"]),
-    ("keys", &["domain", "entropy", "revocation", "signing", "store", "time"]),
+    ("issuance", &["domain", "metrics", "store", "time"]),
+    ("keys", &["domain", "entropy", "metrics", "revocation", "signing", "store", "time"]),
     ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time", "tls"]),
-    ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
+    (
+        "web",
+        &[
+            "config",
+            "domain",
+            "entropy",
+            "issuance",
+            "keys",
+            "metrics",
+            "revocation",
+            "signing",
+            "store",
+            "time",
+        ],
+    ),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
-    ("http", &["domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
+    ("http", &["domain", "forward_auth", "keys", "metrics", "oauth", "revocation", "store", "tls", "web"]),
     (
         "cli",
         &[
