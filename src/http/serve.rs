@@ -67,6 +67,10 @@ impl Running {
             let app = admin_router_for(server.clone(), patience, drain.clone());
             doors.push(Door::open(admin, Places::for_administrators(), patience, drain, app)?);
         }
+        let (handle, drain) = (Handle::new(), Drain::counting(server.metrics.connections.clone()));
+        let following = tokio::spawn(loops::follow(server.clone()));
+        let rotating = tokio::spawn(loops::rotate(server.clone()));
+        let tending = tokio::spawn(loops::tend(server.clone()));
         let (uses, log) = (server.uses.clone(), server.copy.log().clone());
         let tasks = vec![
             tokio::spawn(loops::follow(server.clone())),

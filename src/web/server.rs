@@ -15,6 +15,8 @@ use crate::issuance::{IssuanceLog, Retention};
 use crate::keys::acts::{Acts, Error as ActError, Witness};
 use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits, Uses};
 use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
+use crate::metrics::Metrics;
+use crate::revocation::{self, Copy, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
@@ -50,6 +52,8 @@ pub struct Server {
     pub uses: Arc<Uses>,
     /// How often a key revokes tokens.
     pub revoking: Rate,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Who follows the feed as a stream.
     pub streams: Arc<Streams>,
     /// The issuance log.
@@ -152,11 +156,12 @@ impl Server {
         let limits =
             ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures };
         let throttle = Throttle::new(limits, &clock);
+        let throttle = throttled(throttle, &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
         let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
-        let (issuance, writer) = IssuanceLog::start(issued);
+        let (issuance, writer) = IssuanceLog::start(issued, clock.clone());
         let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
         let verified = VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS);
         let server = Self {
@@ -171,6 +176,7 @@ impl Server {
             authenticator,
             uses,
             revoking,
+            metrics: Metrics::default(),
             streams: Arc::default(),
             issuance,
             retention,
@@ -195,6 +201,7 @@ impl Server {
     /// # Errors
     /// As [`Verifier::check_once`].
     pub fn check_signature(&self, token: &str) -> Result<Arc<VerifiedClaims>, TokenRefusal> {
+        self.metrics.signatures.add(1);
         // All projects' tokens are signed by the same keys: any project's judge will do.
         let judge = self.verifier(&ProjectId::administration());
         judge.check_once(token, &self.verified, self.clock.now())
@@ -231,4 +238,8 @@ impl Server {
             witness: Some(self.witness.clone()),
         }
     }
+}
+
+fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
+    Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
 }
