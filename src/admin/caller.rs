@@ -47,6 +47,20 @@ needs! {
     WriteKeys = Some(Right::WriteKeys);
     /// To revoke tokens.
     RevokeTokens = Some(Right::RevokeTokens);
+    /// To see projects.
+    ReadProjects = Some(Right::ReadProjects);
+    /// To change them.
+    WriteProjects = Some(Right::WriteProjects);
+    /// To make them.
+    MakeProjects = Some(Right::WriteProjects), EVERYWHERE;
+    /// To see who did what.
+    ReadAudit = Some(Right::ReadAudit);
+    /// To see signing keys.
+    ReadSigning = Some(Right::ReadSigning), EVERYWHERE;
+    /// To rotate and retire them.
+    WriteSigning = Some(Right::WriteSigning), EVERYWHERE;
+    /// To do anything at all.
+    Anything = None;
 }
 
 /// Somebody who may do what they ask for, as far as their token goes.

@@ -178,11 +178,11 @@ impl From<ActError> for Problem {
         match error {
             ActError::Store(error) => error.into(),
             ActError::Beyond(beyond) => beyond.into(),
-            ActError::Edit(_) | ActError::BuiltIn | ActError::KnownSigningKey { .. } => {
+            ActError::Edit(_) | ActError::BuiltIn | ActError::Over | ActError::KnownSigningKey { .. } => {
                 Self::Refused(text.into())
             }
             ActError::Details(invalid) => Self::value(invalid.field(), text),
-            ActError::Scope(_) => Self::value("includes", text),
+            ActError::Scope(invalid) => Self::value(invalid.field(), text),
             // The audience may be longer than an answer should be.
             ActError::ForeignAudience(_) => Self::value(
                 "audiences",

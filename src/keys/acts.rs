@@ -50,6 +50,9 @@ pub enum Error {
     /// An audience that the token server keeps for itself or gives every project.
     #[error("audiences that begin with the issuer are given by Portcullis itself")]
     OwnAudience,
+    /// There is nothing left to revoke.
+    #[error("the token has expired")]
+    Over,
     /// What was to be imported is no private key that signs tokens.
     #[error(transparent)]
     PrivateKey(#[from] InvalidPrivateKey),

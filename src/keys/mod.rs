@@ -10,6 +10,7 @@ mod records;
 pub mod secret_acts;
 mod signing_acts;
 mod throttle;
+mod token_acts;
 mod uses;
 
 pub use authenticate::{Authenticator, Credentials, Denied, Proven};

@@ -31,7 +31,7 @@ pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use search::{Search, WantedKeys, WantedProjects};
+pub use search::{Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens};
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};

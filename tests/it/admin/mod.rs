@@ -4,7 +4,10 @@ mod authority;
 mod bodies;
 mod keys;
 mod lists;
+mod logs;
+mod projects;
 mod reach;
+mod signing_keys;
 
 use axum::http::Method;
 use serde_json::{Value, json};
