@@ -16,8 +16,8 @@ use super::problem::Problem;
 use super::query::Query;
 use super::view::AuditEntry;
 
-/// The orders of the log.
-pub(super) const ORDERS: [&str; 2] = ["oldest", "newest"];
+/// The orders of the audit log.
+pub const ORDERS: [&str; 2] = ["oldest", "newest"];
 
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new().route("/admin/v1/audit", get(list))

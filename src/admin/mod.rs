@@ -28,7 +28,9 @@ use axum::response::Response;
 
 use crate::web::{Server, no_store};
 
-pub use problem::problem;
+pub use audit::ORDERS as AUDIT_ORDERS;
+pub use problem::{problem, problem_codes};
+pub use tokens::KINDS as REVOCATION_KINDS;
 
 /// The routes. Nothing that they answer is for a cache.
 pub fn routes() -> Router<Arc<Server>> {

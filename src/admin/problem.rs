@@ -107,6 +107,30 @@ impl Problem {
     }
 }
 
+/// Every `code` that this listener answers with.
+#[must_use]
+pub fn problem_codes() -> Vec<&'static str> {
+    let status = StatusCode::BAD_REQUEST;
+    let every = [
+        Problem::InvalidRequest(""),
+        Problem::Cursor,
+        Problem::Missing(""),
+        Problem::Refused("".into()),
+        Problem::Changed,
+        Problem::Conflict,
+        Problem::Unconditional,
+        Problem::TooLong,
+        Problem::MediaType(""),
+        Problem::value("", ""),
+        Problem::TooMany(""),
+        Problem::Unavailable,
+        Problem::Server,
+        Refused::absent().into(),
+        Refused { error: "insufficient_scope", ..Refused::malformed(status, "") }.into(),
+    ];
+    every.iter().map(|problem| problem.code().0).collect()
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (code, status) = self.code();

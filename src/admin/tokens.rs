@@ -22,7 +22,7 @@ use super::view::{RevocationRow, TokenRevoked, TokenRow};
 use super::why::Because;
 
 /// What may be revoked.
-pub(super) const KINDS: [&str; 6] = ["all", "project", "key", "subject", "token", "signing_key"];
+pub const KINDS: [&str; 6] = ["all", "project", "key", "subject", "token", "signing_key"];
 
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()

@@ -5,6 +5,7 @@ mod bodies;
 mod keys;
 mod lists;
 mod logs;
+mod openapi;
 mod projects;
 mod reach;
 mod signing_keys;
