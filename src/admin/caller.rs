@@ -79,6 +79,19 @@ impl<N: Needs> Caller<N> {
         Acts { authority: self.authority.clone(), ..acts }
     }
 
+    /// Their key.
+    pub(super) const fn key(&self) -> &KeyId {
+        &self.key
+    }
+
+    /// Whether they have the right to what they made before, of which this is the project.
+    ///
+    /// # Errors
+    /// [`Problem::Token`].
+    pub(super) fn check_made(&self, project: Option<&ProjectId>) -> Result<(), Problem> {
+        self.check(if N::EVERYWHERE { None } else { project })
+    }
+
     /// Where they have the right.
     pub(super) fn reach(&self) -> Reach {
         N::RIGHT.map_or(Reach::Everywhere, |right| self.authority.reach(right))

@@ -7,6 +7,7 @@ mod audiences;
 mod audit;
 mod body;
 mod caller;
+mod creation;
 mod keys;
 mod nodes;
 mod path;

@@ -41,6 +41,9 @@ pub(super) enum Problem {
     /// It has to be said what was seen.
     #[error("an edit needs the header If-Match with the ETag of what is edited")]
     Unconditional,
+    /// The same name for another request.
+    #[error("another request has had this Idempotency-Key; take a new one for what is not the same")]
+    Renamed,
     /// The body is longer than any request.
     #[error("the body is too long")]
     TooLong,
@@ -78,6 +81,7 @@ impl Problem {
             Self::Conflict => ("conflict", StatusCode::CONFLICT),
             Self::Changed => ("precondition_failed", StatusCode::PRECONDITION_FAILED),
             Self::Unconditional => ("precondition_required", StatusCode::PRECONDITION_REQUIRED),
+            Self::Renamed => ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY),
             Self::TooLong => ("too_long", StatusCode::PAYLOAD_TOO_LARGE),
             Self::MediaType(_) => ("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Value { .. } => ("invalid_value", StatusCode::UNPROCESSABLE_ENTITY),
@@ -88,8 +92,8 @@ impl Problem {
     }
 
     /// A member of the body that cannot be.
-    pub(super) fn value(field: &'static str, why: impl ToString) -> Self {
-        Self::Value { field, why: why.to_string() }
+    pub(super) fn value(field: &'static str, why: impl Into<String>) -> Self {
+        Self::Value { field, why: why.into() }
     }
 
     /// What a conflict means to somebody who said what they had seen.
@@ -119,6 +123,7 @@ pub fn problem_codes() -> Vec<&'static str> {
         Problem::Changed,
         Problem::Conflict,
         Problem::Unconditional,
+        Problem::Renamed,
         Problem::TooLong,
         Problem::MediaType(""),
         Problem::value("", ""),

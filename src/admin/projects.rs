@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 
-use crate::domain::{ProjectId, ProjectKind, SigningAlgorithm};
+use crate::domain::{Project, ProjectId, ProjectKind, SigningAlgorithm};
 use crate::keys::acts::Acts;
 use crate::store::WantedProjects;
 use crate::web::Server;
 
 use super::body::{Body, Field, Fields, FromFields};
 use super::caller::{Caller, MakeProjects, ReadProjects, WriteProjects};
+use super::creation::Creation;
 use super::path::One;
 use super::problem::Problem;
 use super::query::Query;
@@ -56,7 +57,7 @@ impl FromFields for New {
         let kind = kind.map_or(Ok(ProjectKind::Live), |word| word.parse());
         Ok(Self {
             name: fields.need("name")?,
-            kind: kind.map_err(|error| Problem::value("kind", error))?,
+            kind: kind.map_err(|error| Problem::value("kind", error.to_string()))?,
             live_tokens: fields.take("live_tokens")?.given(),
         })
     }
@@ -66,12 +67,18 @@ impl FromFields for New {
 async fn create(
     State(server): State<Arc<Server>>,
     caller: Caller<MakeProjects>,
-    Body(New { name, kind, live_tokens }): Body<New>,
+    Creation { body: New { name, kind, live_tokens }, named }: Creation<New>,
 ) -> Result<Response, Problem> {
-    let project = caller.acts(&server).create_limited_project(&name, kind, live_tokens).await?;
-    let location = [(header::LOCATION, format!("/admin/v1/projects/{}", project.id))];
-    let made = (etag(project.changed), Json(ProjectWhole::of(project, Vec::new(), &server.issuer)));
-    Ok((StatusCode::CREATED, location, made).into_response())
+    if let Some(answer) = named.replayed(&server, &caller).await? {
+        return Ok(answer);
+    }
+    let made = named.acts(&server, &caller).create_limited_project(&name, kind, live_tokens).await;
+    let answer = |project: Project| {
+        let location = [(header::LOCATION, format!("/admin/v1/projects/{}", project.id))];
+        let made = (etag(project.changed), Json(ProjectWhole::of(project, Vec::new(), &server.issuer)));
+        (StatusCode::CREATED, location, made).into_response()
+    };
+    named.answer(made, (&server, &caller), answer).await
 }
 
 /// A project and its audiences.

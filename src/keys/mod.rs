@@ -5,6 +5,7 @@
 pub mod acts;
 mod authenticate;
 pub mod import_acts;
+mod naming;
 mod project_acts;
 mod records;
 pub mod secret_acts;

@@ -139,16 +139,8 @@ impl Server {
             followers: vec![records.clone()],
             node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
         }));
-        let witness: Witness = Arc::new({
-            let (copy, records) = (copy.clone(), records.clone());
-            move |entry: &Published| {
-                copy.apply_own(entry);
-                records.entry(entry);
-            }
-        });
-        let limits =
-            ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures };
-        let throttle = Throttle::new(limits, &clock);
+        let witness = witness(&copy, &records);
+        let throttle = Throttle::new(limits_of(throttle), &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
@@ -224,7 +216,21 @@ impl Server {
             address,
             authority: Authority::Whole,
             expecting: None,
+            naming: None,
             witness: Some(self.witness.clone()),
         }
     }
+}
+
+fn limits_of(throttle: config::Throttle) -> ThrottleLimits {
+    ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures }
+}
+
+/// Who learns at once of what this node publishes itself: its revocation list, and its records of keys.
+fn witness(copy: &Arc<Copy>, records: &Arc<Records>) -> Witness {
+    let (copy, records) = (copy.clone(), records.clone());
+    Arc::new(move |entry: &Published| {
+        copy.apply_own(entry);
+        records.entry(entry);
+    })
 }

@@ -2,6 +2,7 @@
 
 mod authority;
 mod bodies;
+mod creation;
 mod keys;
 mod lists;
 mod logs;

@@ -105,7 +105,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The operation, about those things, with the least that it takes.
-    async fn call(&self, operation: &Operation, token: Option<&str>) -> Send {
+    fn call(&self, operation: &Operation, token: Option<&str>) -> Send {
         let scope = "api".to_owned();
         let (key, audience) = (self.key.id.to_string(), "https://api.example".to_owned());
         let named = [
@@ -209,7 +209,7 @@ async fn without_authority_no_operation_is_carried_out() {
         let what = format!("{} {}", operation.method, operation.path);
         for (token, status) in [(None, 401), (Some("a.b.c"), 401), (Some(&tenant), 401), (Some(&guard), 403)]
         {
-            let answer = scene.call(&operation, token.map(|token: &str| token)).await.send().await;
+            let answer = scene.call(&operation, token.map(|token: &str| token)).send().await;
             assert_eq!(answer.status, status, "{what}: {}", answer.text());
             scene.assert_described(&operation, &answer);
         }
@@ -233,7 +233,7 @@ async fn with_too_narrow_authority_no_operation_is_carried_out() {
                     continue; // Signing keys are all projects': no key can give such a token.
                 }
                 let Administrator { token, .. } = app.administrator(&scope).await;
-                let answer = scene.call(&operation, Some(&token)).await.send().await;
+                let answer = scene.call(&operation, Some(&token)).send().await;
                 let what = format!("{} {} with {scope}: {}", operation.method, operation.path, answer.text());
                 assert_eq!(answer.status, 403, "{what}");
                 scene.assert_described(&operation, &answer);
@@ -257,7 +257,7 @@ async fn with_authority_over_another_project_no_operation_reaches_this_one() {
         };
         let limited = scope.replace("portcullis:", &format!("portcullis:project:{}:", mill.project.id));
         let Administrator { token, .. } = app.administrator(&limited).await;
-        let answer = scene.call(&operation, Some(&token)).await.send().await;
+        let answer = scene.call(&operation, Some(&token)).send().await;
         let what = format!("{} {}: {} {}", operation.method, operation.path, answer.status, answer.text());
         scene.assert_described(&operation, &answer);
         let is_list = operation.method == Method::GET && !operation.path.contains('{');
@@ -299,7 +299,7 @@ async fn with_the_right_authority_every_operation_is_carried_out_as_described() 
             }
             match operation.path.as_str() {
                 path if path.ends_with("/unblock") => {
-                    scene.key.act(portcullis::keys::acts::KeyAct::Block).await
+                    scene.key.act(portcullis::keys::acts::KeyAct::Block).await;
                 }
                 path if path.ends_with("{audience}") && operation.method == Method::PUT => {
                     let audience = "https://api.example".parse().unwrap();
@@ -309,7 +309,7 @@ async fn with_the_right_authority_every_operation_is_carried_out_as_described() 
             }
             app.follow().await;
             let Administrator { token, .. } = app.administrator(&scope).await;
-            let answer = scene.call(&operation, Some(&token)).await.send().await;
+            let answer = scene.call(&operation, Some(&token)).send().await;
             let what =
                 format!("{} {}: {} {}", operation.method, operation.path, answer.status, answer.text());
             assert!((200..300).contains(&answer.status), "{what}");

@@ -55,6 +55,13 @@ fn a_project_is_created_listed_and_shown() {
     "#);
     let id = listed["items"][1]["project"].as_str().unwrap();
     assert_eq!(home.done(&["project", "show", id]), created);
+}
+
+#[test]
+fn a_project_by_itself_tells_its_audiences() {
+    let home = Home::founded();
+    let created = home.json(&["project", "create", "Café Shop"]);
+    let id = created["project"].as_str().unwrap();
     assert_json_snapshot!(shape(&home.json(&["project", "show", id])), @r#"
     {
       "algorithm": "ES256",

@@ -14,9 +14,9 @@ use portcullis::domain::{
 use portcullis::store::{
     Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
     IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey, NewProject, Projects,
-    Recording, Records, Resealing, Restoration, Restored, SealedKey, SealedRow, Search, SecretUse,
-    SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
-    WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
+    Recording, Records, Replay, Replays, Resealing, Restoration, Restored, SealedKey, SealedRow, Search,
+    SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
+    Unavailable, Upkeep, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
 };
 use portcullis::time::Clock as _;
 
@@ -317,6 +317,13 @@ impl AuditLog for Through {
 
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
         self.store.audit(after, limit).await
+    }
+}
+
+#[async_trait]
+impl Replays for Through {
+    async fn replay(&self, actor: &KeyId, name: &str, now: Timestamp) -> Result<Option<Replay>, Error> {
+        self.store.replay(actor, name, now).await
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) enum Asks {
     Order,
     /// `If-Match`.
     Seen,
+    /// `Idempotency-Key`.
+    Name,
 }
 
 const TAG: &[&str] = &["ETag"];
@@ -79,27 +81,26 @@ const fn made(schema: &'static str, headers: &'static [&'static str]) -> Good {
 }
 
 #[rustfmt::skip]
-#[expect(clippy::too_many_lines, reason = "a flat list")]
 pub(super) fn operations() -> Vec<Guarded> {
-    use Asks::{Act, Actor, Address, Key, Order, Part, Project, Revoked, State, Subject, Target, Text, Time};
+    use Asks::{Act, Actor, Address, Key, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time};
     use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, RevokeTokens, WriteKeys, WriteProjects, WriteSigning};
     use HttpMethod::{Delete, Patch, Put};
 
     vec![
         get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Text, Part], ok("Keys", &[])),
-        post("/admin/v1/keys", "Make an API key. Its secret is in this answer and nowhere else.", WriteKeys, Takes::NewKey, made("KeyMade", MADE)),
+        Guarded { asks: &[Name], ..post("/admin/v1/keys", "Make an API key. Its secret is in this answer and nowhere else.", WriteKeys, Takes::NewKey, made("KeyMade", MADE)) },
         get("/admin/v1/keys/{key}", "An API key.", ReadKeys, &[], ok("KeyWhole", TAG)),
         edit(Patch, "/admin/v1/keys/{key}", "Change what is named of an API key.", WriteKeys, Takes::KeyPatch),
         post("/admin/v1/keys/{key}/block", "Stop a key and revoke its tokens, until it is unblocked.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
         post("/admin/v1/keys/{key}/unblock", "Let a blocked key work again; revoked tokens stay dead.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
         post("/admin/v1/keys/{key}/delete", "Stop a key for ever and revoke its tokens.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
         post("/admin/v1/keys/{key}/revoke-tokens", "Revoke a key's tokens; the key works on.", RevokeTokens, Takes::Why, ok("KeyActed", TAG)),
-        post("/admin/v1/keys/{key}/regenerate", "Give a key a new secret in place of those that it has.", WriteKeys, Takes::Regeneration, ok("Regenerated", TAG)),
+        Guarded { asks: &[Name], ..post("/admin/v1/keys/{key}/regenerate", "Give a key a new secret in place of those that it has.", WriteKeys, Takes::Regeneration, ok("Regenerated", TAG)) },
         get("/admin/v1/keys/{key}/secrets", "A key's secrets by their public names.", ReadKeys, &[], ok("Secrets", TAG)),
-        post("/admin/v1/keys/{key}/secrets", "Give a key a further secret.", WriteKeys, Takes::NewSecret, made("SecretAdded", TAG)),
+        Guarded { asks: &[Name], ..post("/admin/v1/keys/{key}/secrets", "Give a key a further secret.", WriteKeys, Takes::NewSecret, made("SecretAdded", TAG)) },
         post("/admin/v1/keys/{key}/secrets/{secret}/expire", "End a secret; tokens live on.", WriteKeys, Takes::End, ok("SecretEnded", TAG)),
         get("/admin/v1/projects", "Projects by id.", ReadProjects, &[Text, Part], ok("Projects", &[])),
-        post("/admin/v1/projects", "Make a project.", WriteProjects, Takes::NewProject, made("ProjectWhole", MADE)),
+        Guarded { asks: &[Name], ..post("/admin/v1/projects", "Make a project.", WriteProjects, Takes::NewProject, made("ProjectWhole", MADE)) },
         get("/admin/v1/projects/{project}", "A project.", ReadProjects, &[], ok("ProjectWhole", TAG)),
         edit(Patch, "/admin/v1/projects/{project}", "Change one thing of a project.", WriteProjects, Takes::ProjectPatch),
         get("/admin/v1/projects/{project}/scopes", "The scope catalogue.", ReadProjects, &[], ok("Scopes", TAG)),

@@ -122,6 +122,7 @@ impl Asks {
             Self::Act => vec![query("act", some(512))],
             Self::Target => vec![query("target", some(512))],
             Self::Order => vec![query("order", word(&admin::AUDIT_ORDERS))],
+            Self::Name => vec![parameter("Idempotency-Key", ParameterIn::Header, some(255))],
             Self::Seen => vec![parameter("If-Match", ParameterIn::Header, of_at_most(64))],
         }
     }
@@ -134,7 +135,8 @@ fn some(characters: usize) -> RefOr<Schema> {
 
 fn parameter(name: &str, place: ParameterIn, schema: RefOr<Schema>) -> Parameter {
     let required = match place {
-        ParameterIn::Path | ParameterIn::Header => Required::True,
+        ParameterIn::Path => Required::True,
+        ParameterIn::Header if name == "If-Match" => Required::True,
         _ => Required::False,
     };
     ParameterBuilder::new().name(name).parameter_in(place).required(required).schema(Some(schema)).build()

@@ -39,10 +39,10 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
     }
     all.extend([
         ("KeyWhole", object([key(), vec![("secrets", list(named("Secret")))]].concat())),
-        ("KeyMade", object([key(), vec![("secret", text())]].concat())),
+        ("KeyMade", with_secret(key())),
         ("KeyActed", object(acted())),
-        ("Regenerated", object([acted(), vec![("secret", text())]].concat())),
-        ("SecretAdded", object([acted(), named_secret(), vec![("secret", text())]].concat())),
+        ("Regenerated", with_secret(acted())),
+        ("SecretAdded", with_secret([acted(), named_secret()].concat())),
         ("SecretEnded", object([acted(), named_secret()].concat())),
         (
             "ProjectWhole",
@@ -76,6 +76,13 @@ fn named(name: &str) -> RefOr<Schema> {
 fn object(members: Members) -> RefOr<Schema> {
     let members = members.into_iter().map(|(name, schema)| (name, schema, Always)).collect();
     open(members).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+/// What was made, and its secret, which an answer that is given again does not have.
+fn with_secret(members: Members) -> RefOr<Schema> {
+    let members = members.into_iter().map(|(name, schema)| (name, schema, Always));
+    let object = open(members.chain([("secret", text(), Perhaps)]).collect());
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
 }
 
 pub(super) fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
