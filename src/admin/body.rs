@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::problem::Problem;
 
 /// The longest body, in bytes.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// What an operation reads from its body.
 pub(super) trait FromFields: Sized {
@@ -111,11 +111,19 @@ impl fmt::Debug for Fields {
 impl Fields {
     async fn of_request(headers: &HeaderMap, body: HttpBody, may_be_absent: bool) -> Result<Self, Problem> {
         let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::TooLong)?;
+        Self::of_bytes(headers, &bytes, may_be_absent)
+    }
+
+    /// The members of a body that has been received.
+    ///
+    /// # Errors
+    /// See [`Problem`].
+    pub(super) fn of_bytes(headers: &HeaderMap, bytes: &[u8], may_be_absent: bool) -> Result<Self, Problem> {
         if bytes.is_empty() && may_be_absent {
             return Ok(Self { left: BTreeMap::new(), known: Vec::new() });
         }
         check_headers(headers)?;
-        Self::read(&bytes)
+        Self::read(bytes)
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Problem> {
@@ -153,7 +161,10 @@ impl Fields {
     }
 
     /// Refuses whatever nobody took. Its name may be anything, so what is known is named.
-    fn end(self) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// [`Problem::Value`].
+    pub(super) fn end(self) -> Result<(), Problem> {
         if self.left.is_empty() {
             return Ok(());
         }

@@ -47,6 +47,20 @@ needs! {
     WriteKeys = Some(Right::WriteKeys);
     /// To revoke tokens.
     RevokeTokens = Some(Right::RevokeTokens);
+    /// To see projects.
+    ReadProjects = Some(Right::ReadProjects);
+    /// To change them.
+    WriteProjects = Some(Right::WriteProjects);
+    /// To make them.
+    MakeProjects = Some(Right::WriteProjects), EVERYWHERE;
+    /// To see who did what.
+    ReadAudit = Some(Right::ReadAudit);
+    /// To see signing keys.
+    ReadSigning = Some(Right::ReadSigning), EVERYWHERE;
+    /// To rotate and retire them.
+    WriteSigning = Some(Right::WriteSigning), EVERYWHERE;
+    /// To do anything at all.
+    Anything = None;
 }
 
 /// Somebody who may do what they ask for, as far as their token goes.
@@ -63,6 +77,19 @@ impl<N: Needs> Caller<N> {
     pub(super) fn acts(&self, server: &Server) -> Acts {
         let acts = server.acts(Actor::Key(self.key.clone()), self.address);
         Acts { authority: self.authority.clone(), ..acts }
+    }
+
+    /// Their key.
+    pub(super) const fn key(&self) -> &KeyId {
+        &self.key
+    }
+
+    /// Whether they have the right to what they made before, of which this is the project.
+    ///
+    /// # Errors
+    /// [`Problem::Token`].
+    pub(super) fn check_made(&self, project: Option<&ProjectId>) -> Result<(), Problem> {
+        self.check(if N::EVERYWHERE { None } else { project })
     }
 
     /// Where they have the right.

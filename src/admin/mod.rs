@@ -3,13 +3,21 @@
 //! Not here: what an act does (`keys::acts`, which the commands of the shell call as well) and who may
 //! carry it out (`domain::authority`).
 
+mod audiences;
+mod audit;
 mod body;
 mod caller;
+mod creation;
 mod keys;
+mod nodes;
 mod path;
 mod problem;
+mod projects;
 mod query;
+mod scopes;
+mod signing_keys;
 mod tag;
+mod tokens;
 pub mod view;
 mod why;
 
@@ -21,12 +29,26 @@ use axum::response::Response;
 
 use crate::web::{Server, no_store};
 
-pub use problem::problem;
+pub use audit::ORDERS as AUDIT_ORDERS;
+pub use problem::{problem, problem_codes};
+pub use tokens::KINDS as REVOCATION_KINDS;
 
 /// The routes. Nothing that they answer is for a cache.
 pub fn routes() -> Router<Arc<Server>> {
-    Router::new().merge(keys::routes()).layer(map_response(async |mut response: Response| {
-        response.headers_mut().extend(no_store());
-        response
-    }))
+    let resources = [
+        keys::routes(),
+        projects::routes(),
+        scopes::routes(),
+        audiences::routes(),
+        tokens::routes(),
+        signing_keys::routes(),
+        audit::routes(),
+        nodes::routes(),
+    ];
+    resources.into_iter().fold(Router::new(), Router::merge).layer(map_response(
+        async |mut response: Response| {
+            response.headers_mut().extend(no_store());
+            response
+        },
+    ))
 }

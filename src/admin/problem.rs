@@ -41,6 +41,9 @@ pub(super) enum Problem {
     /// It has to be said what was seen.
     #[error("an edit needs the header If-Match with the ETag of what is edited")]
     Unconditional,
+    /// The same name for another request.
+    #[error("another request has had this Idempotency-Key; take a new one for what is not the same")]
+    Renamed,
     /// The body is longer than any request.
     #[error("the body is too long")]
     TooLong,
@@ -78,6 +81,7 @@ impl Problem {
             Self::Conflict => ("conflict", StatusCode::CONFLICT),
             Self::Changed => ("precondition_failed", StatusCode::PRECONDITION_FAILED),
             Self::Unconditional => ("precondition_required", StatusCode::PRECONDITION_REQUIRED),
+            Self::Renamed => ("idempotency_key_reused", StatusCode::UNPROCESSABLE_ENTITY),
             Self::TooLong => ("too_long", StatusCode::PAYLOAD_TOO_LARGE),
             Self::MediaType(_) => ("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Value { .. } => ("invalid_value", StatusCode::UNPROCESSABLE_ENTITY),
@@ -88,8 +92,8 @@ impl Problem {
     }
 
     /// A member of the body that cannot be.
-    pub(super) fn value(field: &'static str, why: impl ToString) -> Self {
-        Self::Value { field, why: why.to_string() }
+    pub(super) fn value(field: &'static str, why: impl Into<String>) -> Self {
+        Self::Value { field, why: why.into() }
     }
 
     /// What a conflict means to somebody who said what they had seen.
@@ -105,6 +109,31 @@ impl Problem {
             _ => None,
         }
     }
+}
+
+/// Every `code` that this listener answers with.
+#[must_use]
+pub fn problem_codes() -> Vec<&'static str> {
+    let status = StatusCode::BAD_REQUEST;
+    let every = [
+        Problem::InvalidRequest(""),
+        Problem::Cursor,
+        Problem::Missing(""),
+        Problem::Refused("".into()),
+        Problem::Changed,
+        Problem::Conflict,
+        Problem::Unconditional,
+        Problem::Renamed,
+        Problem::TooLong,
+        Problem::MediaType(""),
+        Problem::value("", ""),
+        Problem::TooMany(""),
+        Problem::Unavailable,
+        Problem::Server,
+        Refused::absent().into(),
+        Refused { error: "insufficient_scope", ..Refused::malformed(status, "") }.into(),
+    ];
+    every.iter().map(|problem| problem.code().0).collect()
 }
 
 impl IntoResponse for Problem {
@@ -178,11 +207,11 @@ impl From<ActError> for Problem {
         match error {
             ActError::Store(error) => error.into(),
             ActError::Beyond(beyond) => beyond.into(),
-            ActError::Edit(_) | ActError::BuiltIn | ActError::KnownSigningKey { .. } => {
+            ActError::Edit(_) | ActError::BuiltIn | ActError::Over | ActError::KnownSigningKey { .. } => {
                 Self::Refused(text.into())
             }
             ActError::Details(invalid) => Self::value(invalid.field(), text),
-            ActError::Scope(_) => Self::value("includes", text),
+            ActError::Scope(invalid) => Self::value(invalid.field(), text),
             // The audience may be longer than an answer should be.
             ActError::ForeignAudience(_) => Self::value(
                 "audiences",

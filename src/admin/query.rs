@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::domain::Timestamp;
 use crate::web::{Form, Server};
 
 use super::problem::Problem;
@@ -19,8 +20,8 @@ const MAX_QUERY_BYTES: usize = 4096;
 const USUAL: u32 = 100;
 /// The longest part of a list.
 pub(super) const MOST: u32 = 1000;
-/// The longest text to search for, in bytes.
-const LONGEST_TEXT: usize = 200;
+/// The longest text to look for, in bytes.
+const LONGEST_TEXT: usize = 512;
 
 /// A query. Whoever takes parameters from it says in the end that these were all.
 #[derive(Debug)]
@@ -86,10 +87,45 @@ impl Query {
     /// # Errors
     /// [`Problem::InvalidRequest`] for one that nothing can contain.
     pub(super) fn text(&mut self) -> Result<Option<String>, Problem> {
-        const WHY: &str = "`q` has at most 200 bytes and no control characters";
-        let text: Option<String> = self.take("q", WHY)?;
+        self.printable("q")
+    }
+
+    /// Takes a text that may stand in a row.
+    ///
+    /// # Errors
+    /// [`Problem::InvalidRequest`].
+    pub(super) fn printable(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        const WHY: &str = "a text to look for has at most 512 bytes and no control characters";
+        let text: Option<String> = self.take(name, WHY)?;
         let fits = |text: &String| text.len() <= LONGEST_TEXT && !text.chars().any(char::is_control);
         if text.as_ref().is_none_or(fits) { Ok(text) } else { Err(Problem::InvalidRequest(WHY)) }
+    }
+
+    /// Takes a time, in Unix seconds.
+    ///
+    /// # Errors
+    /// [`Problem::InvalidRequest`].
+    pub(super) fn moment(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        const WHY: &str = "a time is in Unix seconds";
+        let secs: Option<i64> = self.take(name, WHY)?;
+        // Beyond the year 9999 somebody means milliseconds.
+        let fits = |secs: &i64| (0..=253_402_300_799).contains(secs);
+        if secs.as_ref().is_none_or(fits) {
+            Ok(secs.map(Timestamp::from_secs))
+        } else {
+            Err(Problem::InvalidRequest(WHY))
+        }
+    }
+
+    /// Takes one of these words.
+    ///
+    /// # Errors
+    /// [`Problem::InvalidRequest`].
+    pub(super) fn one_of(&mut self, name: &str, words: &[&str]) -> Result<Option<String>, Problem> {
+        const WHY: &str = "a parameter of the query is none of the words that it can be";
+        let word: Option<String> = self.take(name, WHY)?;
+        let is_known = word.as_ref().is_none_or(|word| words.contains(&word.as_str()));
+        if is_known { Ok(word) } else { Err(Problem::InvalidRequest(WHY)) }
     }
 
     /// Takes what is left: which part of the list, and nothing else.

@@ -25,9 +25,17 @@ impl FromFields for Because {
 /// # Errors
 /// [`Problem::Value`].
 pub(super) fn take_why(fields: &mut Fields) -> Result<Why, Problem> {
+    take_why_or(fields, Reason::default())
+}
+
+/// The same, where it is clear what nothing means.
+///
+/// # Errors
+/// [`Problem::Value`].
+pub(super) fn take_why_or(fields: &mut Fields, usual: Reason) -> Result<Why, Problem> {
     let reason: Option<String> = fields.take("reason")?.given();
     let reason = reason.map(|word| word.parse::<Reason>()).transpose();
-    let reason = reason.map_err(|error| Problem::value("reason", error))?.unwrap_or_default();
+    let reason = reason.map_err(|error| Problem::value("reason", error.to_string()))?.unwrap_or(usual);
     let note: Option<String> = fields.take("note")?.given();
     if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE || note.contains('\0')) {
         return Err(Problem::value("note", format!("a note has at most {LONGEST_NOTE} characters")));

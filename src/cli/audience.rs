@@ -1,7 +1,6 @@
 //! `portcullis audience …`
 
-use serde::Serialize;
-
+use crate::admin::view::AudienceRow;
 use crate::domain::{Audience, ProjectId};
 
 use super::failure::Failure;
@@ -59,11 +58,6 @@ async fn list(session: &Session, project: &ProjectId) -> Result<(), Failure> {
     session
         .output
         .show(&Page::whole(audiences.into_iter().map(|audience| AudienceRow { audience }).collect()))
-}
-
-#[derive(Serialize)]
-struct AudienceRow {
-    audience: Audience,
 }
 
 impl Row for AudienceRow {

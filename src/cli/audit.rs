@@ -1,12 +1,12 @@
 //! `portcullis audit …`: the log of acts, and whether it is still what was written.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::domain::audit::{AuditRow, seal};
+use crate::admin::view::{AuditEntry, hex};
+use crate::domain::Timestamp;
+use crate::domain::audit::seal;
 use crate::store::{Error as StoreError, SealedRow};
 
 use super::failure::Failure;
@@ -42,8 +42,8 @@ impl Command {
 
 async fn list(session: &Session, after: i64, limit: u32) -> Result<(), Failure> {
     let rows = session.store().audit(after, limit + 1).await?;
-    let rows = rows.into_iter().map(LogRow::of).collect();
-    session.output.show(&Page::cut(rows, limit, |last: &LogRow| last.row.seq.to_string()))
+    let rows = rows.into_iter().map(AuditEntry::from).collect();
+    session.output.show(&Page::cut(rows, limit, |last: &AuditEntry| last.seq.to_string()))
 }
 
 async fn verify(session: &Session) -> Result<(), Failure> {
@@ -122,70 +122,24 @@ impl Report for Chain {
     }
 }
 
-/// A row as it is shown.
-#[derive(Serialize)]
-struct LogRow {
-    #[serde(flatten)]
-    row: Shown,
-    hash: String,
-    #[serde(skip)]
-    time: String,
-}
-
-#[derive(Serialize)]
-struct Shown {
-    seq: i64,
-    /// Unix seconds, as everywhere.
-    at: i64,
-    /// What the hash is taken over.
-    at_ms: i64,
-    actor: String,
-    address: Option<String>,
-    act: String,
-    project: Option<String>,
-    target: String,
-    detail: Value,
-    previous: String,
-}
-
-impl LogRow {
-    fn of(sealed: SealedRow) -> Self {
-        let SealedRow { row, previous, hash } = sealed;
-        let AuditRow { seq, at, actor, address, act, project, target, detail } = row;
-        let detail = serde_json::from_str(&detail).unwrap_or(Value::String(detail));
-        let previous = hex(&previous);
-        let (at, at_ms, time) = (at.secs(), at.millis(), at.to_string());
-        let row = Shown { seq, at, at_ms, actor, address, act, project, target, detail, previous };
-        Self { row, hash: hex(&hash), time }
-    }
-}
-
-impl Row for LogRow {
+impl Row for AuditEntry {
     const NOTHING: &'static str = "The audit log has no rows here.";
     const COLUMNS: &'static [&'static str] =
         &["seq", "time", "actor", "address", "act", "project", "target", "detail"];
 
     fn cells(&self) -> Vec<String> {
-        let row = &self.row;
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         vec![
-            row.seq.to_string(),
-            self.time.clone(),
-            row.actor.clone(),
-            or_dash(&row.address),
-            row.act.clone(),
-            or_dash(&row.project),
-            row.target.clone(),
-            row.detail.to_string(),
+            self.seq.to_string(),
+            Timestamp::from_secs(self.at).to_string(),
+            self.actor.clone(),
+            or_dash(&self.address),
+            self.act.clone(),
+            or_dash(&self.project),
+            self.target.clone(),
+            self.detail.to_string(),
         ]
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {

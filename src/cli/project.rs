@@ -4,11 +4,10 @@ use std::io::{self, Write};
 use std::num::NonZeroU32;
 
 use clap::ArgAction;
-use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::domain::grant::default_audience;
-use crate::domain::{Audience, Position, Project, ProjectId, ProjectKind, SigningAlgorithm};
+use crate::admin::view::{ProjectEdited, ProjectRow, ProjectWhole};
+use crate::domain::{ProjectId, ProjectKind, SigningAlgorithm, Timestamp};
 use crate::keys::acts::Done;
 
 use super::failure::Failure;
@@ -103,48 +102,19 @@ async fn create(
 ) -> Result<(), Failure> {
     let kind = if sandbox { ProjectKind::Sandbox } else { ProjectKind::Live };
     let project = session.acts.create_limited_project(name, kind, live_tokens).await?;
-    session.output.show(&Details::of(session, project, Vec::new()))
+    session.output.show(&ProjectWhole::of(project, Vec::new(), &session.acts.issuer))
 }
 
 async fn list(session: &Session, after: Option<&ProjectId>, limit: u32) -> Result<(), Failure> {
     let projects = session.store().projects(after, limit + 1).await?;
-    let rows = projects.into_iter().map(ProjectRow::of).collect();
+    let rows = projects.into_iter().map(ProjectRow::from).collect();
     session.output.show(&Page::cut(rows, limit, |last: &ProjectRow| last.project.to_string()))
 }
 
 async fn show(session: &Session, id: &ProjectId) -> Result<(), Failure> {
     let project = session.project(id).await?;
     let audiences = session.store().audiences(id).await?;
-    session.output.show(&Details::of(session, project, audiences))
-}
-
-/// A project in a list.
-#[derive(Serialize)]
-struct ProjectRow {
-    project: ProjectId,
-    name: String,
-    kind: ProjectKind,
-    live_tokens: Option<NonZeroU32>,
-    raw_keys: bool,
-    created_at: i64,
-    position: Position,
-    #[serde(skip)]
-    created: String,
-}
-
-impl ProjectRow {
-    fn of(project: Project) -> Self {
-        Self {
-            project: project.id,
-            name: project.name,
-            kind: project.kind,
-            live_tokens: project.live_tokens,
-            raw_keys: project.raw_keys,
-            created_at: project.created_at.secs(),
-            position: project.changed,
-            created: project.created_at.to_string(),
-        }
-    }
+    session.output.show(&ProjectWhole::of(project, audiences, &session.acts.issuer))
 }
 
 impl Row for ProjectRow {
@@ -153,40 +123,29 @@ impl Row for ProjectRow {
 
     fn cells(&self) -> Vec<String> {
         let kind = self.kind.as_str().to_owned();
-        vec![self.project.to_string(), self.name.clone(), kind, self.created.clone()]
+        vec![self.project.to_string(), self.name.clone(), kind, time(self.created_at)]
     }
 }
 
-/// A project by itself.
-#[derive(Serialize)]
-struct Details {
-    #[serde(flatten)]
-    row: ProjectRow,
-    default_audience: Audience,
-    audiences: Vec<Audience>,
-}
-
-impl Details {
-    fn of(session: &Session, project: Project, audiences: Vec<Audience>) -> Self {
-        let default_audience = default_audience(&project.id, &session.acts.issuer);
-        Self { row: ProjectRow::of(project), default_audience, audiences }
-    }
-}
-
-impl Report for Details {
+impl Report for ProjectWhole {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let fields = [
             ("project", self.row.project.to_string()),
             ("name", self.row.name.clone()),
             ("kind", self.row.kind.as_str().to_owned()),
+            ("algorithm", self.row.algorithm.to_string()),
             ("live tokens", limit(self.row.live_tokens)),
             ("raw keys", if self.row.raw_keys { "pass" } else { "do not pass" }.to_owned()),
-            ("created", self.row.created.clone()),
+            ("created", time(self.row.created_at)),
             ("default audience", self.default_audience.to_string()),
             ("audiences", joined(&self.audiences, "none but the default")),
         ];
         write_fields(out, &fields)
     }
+}
+
+fn time(secs: i64) -> String {
+    Timestamp::from_secs(secs).to_string()
 }
 
 /// A limit of live tokens that was set or lifted.
@@ -197,12 +156,7 @@ struct Limited {
 
 impl Serialize for Limited {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(4))?;
-        map.serialize_entry("project", &self.done.project)?;
-        map.serialize_entry("live_tokens", &self.live_tokens)?;
-        map.serialize_entry("position", &self.done.position)?;
-        map.serialize_entry("tokens_revoked", &self.done.narrowed)?;
-        map.end()
+        ProjectEdited::of(self.done.clone(), "live_tokens", &self.live_tokens).serialize(to)
     }
 }
 
@@ -221,12 +175,7 @@ struct Passes {
 
 impl Serialize for Passes {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(4))?;
-        map.serialize_entry("project", &self.done.project)?;
-        map.serialize_entry("raw_keys", &self.raw_keys)?;
-        map.serialize_entry("position", &self.done.position)?;
-        map.serialize_entry("tokens_revoked", &self.done.narrowed)?;
-        map.end()
+        ProjectEdited::of(self.done.clone(), "raw_keys", &self.raw_keys).serialize(to)
     }
 }
 
@@ -256,12 +205,7 @@ impl<'a> Edited<'a> {
 
 impl Serialize for Edited<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(4))?;
-        map.serialize_entry("project", &self.done.project)?;
-        map.serialize_entry(self.noun, &self.name)?;
-        map.serialize_entry("position", &self.done.position)?;
-        map.serialize_entry("tokens_revoked", &self.done.narrowed)?;
-        map.end()
+        ProjectEdited::of(self.done.clone(), self.noun, &self.name).serialize(to)
     }
 }
 

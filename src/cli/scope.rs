@@ -1,7 +1,6 @@
 //! `portcullis scope …`: the scope catalogue of a project.
 
-use serde::Serialize;
-
+use crate::admin::view::ScopeRow;
 use crate::domain::{CatalogueScope, ProjectId, Scope, ScopeSet};
 
 use super::failure::Failure;
@@ -88,20 +87,6 @@ async fn list(session: &Session, project: &ProjectId) -> Result<(), Failure> {
     session.project(project).await?;
     let catalogue = session.store().catalogue(project).await?;
     session.output.show(&Page::whole(catalogue.iter().map(ScopeRow::of).collect()))
-}
-
-#[derive(Serialize)]
-struct ScopeRow {
-    scope: Scope,
-    description: String,
-    includes: Vec<Scope>,
-}
-
-impl ScopeRow {
-    fn of((scope, entry): (&Scope, &CatalogueScope)) -> Self {
-        let includes = entry.includes.iter().cloned().collect();
-        Self { scope: scope.clone(), description: entry.description.clone(), includes }
-    }
 }
 
 impl Row for ScopeRow {

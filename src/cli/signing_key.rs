@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::domain::signing_key::{Line, SigningKeyState, SigningPurpose};
+use crate::admin::view::{Rotated, SigningKeyRow};
+use crate::domain::signing_key::Line;
 use crate::domain::{Reason, SigningAlgorithm, SigningKeyId, Timestamp};
 use crate::installation;
 use crate::keys::acts::{self, Why};
 use crate::signing::PrivateKey;
-use crate::store::StoredSigningKey;
 
 use super::failure::Failure;
 use super::input;
@@ -75,22 +75,24 @@ impl Command {
         match self {
             Self::List => {
                 let keys = session.store().signing_keys().await?;
-                session.output.show(&Page::whole(keys.iter().map(|key| KeyRow::of(key, now)).collect()))
+                session
+                    .output
+                    .show(&Page::whole(keys.iter().map(|key| SigningKeyRow::of(key, now)).collect()))
             }
             Self::Rotate { algorithm, feed } => {
                 let line = if feed { Line::FEED } else { Line::tokens(algorithm) };
                 let new = session.acts.rotate_signing_key(line).await?;
-                session.output.show(&Rotated { new: Some(KeyRow::of(&new, now)), retired: None })
+                session.output.show(&Rotated { new: Some(SigningKeyRow::of(&new, now)), retired: None })
             }
             Self::Retire { kid, now: _, reason, note } => {
                 let new = session.acts.retire_signing_key(&kid, &Why { reason, note }).await?;
-                let new = new.map(|key| KeyRow::of(&key, now));
+                let new = new.map(|key| SigningKeyRow::of(&key, now));
                 session.output.show(&Rotated { new, retired: Some(kid) })
             }
             Self::Import { from, why } => {
                 let key = PrivateKey::from_pem(&input::read(&from)?).map_err(acts::Error::from)?;
                 let new = session.acts.import_signing_key(&key, &why.into()).await?;
-                session.output.show(&Rotated { new: Some(KeyRow::of(&new, now)), retired: None })
+                session.output.show(&Rotated { new: Some(SigningKeyRow::of(&new, now)), retired: None })
             }
             Self::Export { kid, to, why } => export(session, &kid, to, &why.into()).await,
         }
@@ -132,35 +134,7 @@ impl Report for Exported {
     }
 }
 
-/// A signing key in a list. Times in Unix seconds.
-#[derive(Serialize)]
-struct KeyRow {
-    kid: SigningKeyId,
-    purpose: SigningPurpose,
-    algorithm: SigningAlgorithm,
-    state: SigningKeyState,
-    announced_at: i64,
-    signs_from: i64,
-    retires_at: Option<i64>,
-    gone_at: Option<i64>,
-}
-
-impl KeyRow {
-    fn of(key: &StoredSigningKey, now: Timestamp) -> Self {
-        Self {
-            kid: key.kid.clone(),
-            purpose: key.purpose,
-            algorithm: key.algorithm,
-            state: key.times.state(now),
-            announced_at: key.times.announced_at.secs(),
-            signs_from: key.times.signs_from.secs(),
-            retires_at: key.times.retires_at.map(Timestamp::secs),
-            gone_at: key.times.gone_at.map(Timestamp::secs),
-        }
-    }
-}
-
-impl Row for KeyRow {
+impl Row for SigningKeyRow {
     const NOTHING: &'static str = "There are no signing keys.";
     const COLUMNS: &'static [&'static str] = &["kid", "signs", "algorithm", "state", "signs from", "retires"];
 
@@ -175,13 +149,6 @@ impl Row for KeyRow {
             self.retires_at.map_or_else(|| "-".to_owned(), time),
         ]
     }
-}
-
-/// What became of the set.
-#[derive(Serialize)]
-struct Rotated {
-    retired: Option<SigningKeyId>,
-    new: Option<KeyRow>,
 }
 
 impl Report for Rotated {

@@ -27,6 +27,23 @@ pub enum InvalidEntry {
     /// It includes itself.
     #[error("a scope cannot include itself")]
     Itself,
+    /// Its description is too long for a table, or nothing that can be read.
+    #[error("a description has at most 1000 characters, none of which is a control character")]
+    Description,
+}
+
+/// The longest description, in characters.
+const LONGEST_DESCRIPTION: usize = 1000;
+
+impl InvalidEntry {
+    /// What of the entry cannot be.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Reserved | Self::Itself => "includes",
+            Self::Description => "description",
+        }
+    }
 }
 
 impl CatalogueScope {
@@ -40,6 +57,10 @@ impl CatalogueScope {
             Err(InvalidEntry::Reserved)
         } else if self.includes.contains(name) {
             Err(InvalidEntry::Itself)
+        } else if self.description.chars().count() > LONGEST_DESCRIPTION
+            || self.description.chars().any(|c| c.is_control() && c != '\n')
+        {
+            Err(InvalidEntry::Description)
         } else {
             Ok(())
         }

@@ -17,6 +17,7 @@ use super::api_key::{ApiKey, KeyDetails, KeyState};
 use super::audit::{Act, AuditDraft};
 use super::catalogue::{Catalogue, CatalogueScope};
 use super::feed::{Changed, FeedDraft, Tag};
+use super::once::Once;
 use super::project::Project;
 use super::secret::{MOST_SECRETS, SecretDigest};
 
@@ -85,6 +86,8 @@ pub struct KeyChange {
     pub feed: FeedDraft,
     /// What the audit log is told.
     pub audit: AuditDraft,
+    /// How what it makes is made once.
+    pub once: Option<Once>,
 }
 
 impl KeyEdit {

@@ -16,6 +16,7 @@ pub mod feed;
 pub mod grant;
 pub mod import;
 pub mod includes;
+pub mod once;
 pub mod project;
 pub mod quota;
 pub mod raw_key;

@@ -84,7 +84,8 @@ fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
 
 /// [`admin_router`], likewise.
 fn admin_router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
-    finish(admin::routes(), drain, Around { server, patience, say: admin::problem })
+    let routes = admin::routes().route(openapi::PATH, get(openapi::admin::serve));
+    finish(routes, drain, Around { server, patience, say: admin::problem })
 }
 
 /// What every listener has: health, an answer where there is nothing, and what is around each request.

@@ -71,6 +71,7 @@ pub(super) async fn found(
             target: issuer.clone(),
             detail: json!({ "admin_key": admin.key.id, "signing_key": signing_key.kid, "feed_key": feed_key.kid }),
         },
+        once: None,
     };
     let project = administration(at);
     let signing_keys = vec![signing_key, feed_key];

@@ -183,6 +183,7 @@ impl Installation {
             address: None,
             authority: Authority::Whole,
             expecting: None,
+            naming: None,
             witness: None,
         }
     }

@@ -23,6 +23,8 @@ use crate::signing::{Error as SigningError, InvalidPrivateKey, SealingKey};
 use crate::store::{Error as StoreError, Lookup, NewKey, Store};
 use crate::time::Clock;
 
+pub use super::naming::{Made, Naming};
+
 /// How often an act that must not fail for a neighbour's edit is decided anew.
 pub(super) const TRIES: u32 = 10;
 
@@ -50,6 +52,9 @@ pub enum Error {
     /// An audience that the token server keeps for itself or gives every project.
     #[error("audiences that begin with the issuer are given by Portcullis itself")]
     OwnAudience,
+    /// There is nothing left to revoke.
+    #[error("the token has expired")]
+    Over,
     /// What was to be imported is no private key that signs tokens.
     #[error(transparent)]
     PrivateKey(#[from] InvalidPrivateKey),
@@ -99,6 +104,8 @@ pub struct Acts {
     /// The state that whoever acts has seen, if that matters: where key or project has moved on from it, the
     /// act is a [`StoreError::Conflict`].
     pub expecting: Option<Position>,
+    /// How what is made is made once.
+    pub naming: Option<Naming>,
     /// Who learns of each entry of the feed before the act is acknowledged: the node that carries it out.
     pub witness: Option<Witness>,
 }
@@ -154,6 +161,7 @@ impl Acts {
             digest: self.pepper.digest(secret),
             feed: FeedDraft::changed(changed, self.tag()),
             audit: self.audit(Act::CreateKey, Some(&key.project), key.id.as_str(), described(&key.details)),
+            once: self.once(&Made::Key(key)),
         }
     }
 
@@ -256,6 +264,7 @@ impl Acts {
             expected_project: record.project.changed,
             feed: edit.feed(key, &record.catalogue, self.tag()),
             audit: self.audit(edit.act(), Some(&key.project), key.id.as_str(), detail),
+            once: Made::by(&edit, key).and_then(|made| self.once(&made)),
             edit,
         };
         let position = self.store.change_key(&change).await?;

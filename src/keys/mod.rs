@@ -5,11 +5,13 @@
 pub mod acts;
 mod authenticate;
 pub mod import_acts;
+mod naming;
 mod project_acts;
 mod records;
 pub mod secret_acts;
 mod signing_acts;
 mod throttle;
+mod token_acts;
 mod uses;
 
 pub use authenticate::{Authenticator, Credentials, Denied, Proven};

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
 
-use super::acts::{Acts, Done, Error};
+use super::acts::{Acts, Done, Error, Made};
 use crate::domain::api_key::check_name;
 use crate::domain::audit::Act;
 use crate::domain::authority::Right;
@@ -53,7 +53,8 @@ impl Acts {
         let feed = FeedDraft::changed(Changed::Project { project: project.id.clone() }, self.tag());
         let detail = json!({ "name": name, "kind": kind, "live_tokens": live_tokens });
         let audit = self.audit(Act::CreateProject, Some(&project.id), project.id.as_str(), detail);
-        let new = NewProject { project: project.clone(), feed, audit };
+        let once = self.once(&Made::Project(&project, &self.issuer));
+        let new = NewProject { project: project.clone(), feed, audit, once };
         project.changed = self.store.create_project(&new).await?;
         self.tell(&new.feed, at, project.changed);
         Ok(project)

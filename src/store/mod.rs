@@ -9,6 +9,7 @@ mod error;
 mod import;
 mod issued;
 mod postgres;
+mod replays;
 mod rows;
 mod search;
 mod signing_keys;
@@ -23,6 +24,7 @@ use crate::domain::audit::{AuditDraft, AuditRow};
 use crate::domain::edit::{KeyChange, ProjectChange};
 use crate::domain::feed::{FeedDraft, Published, Tag};
 use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
+use crate::domain::once::Once;
 use crate::domain::{
     ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, SecretDigest, Timestamp,
 };
@@ -31,7 +33,8 @@ pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use search::{Search, WantedKeys, WantedProjects};
+pub use replays::{Replay, Replays};
+pub use search::{Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens};
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};
@@ -47,6 +50,7 @@ pub trait Store:
     + IssuedTokens
     + SigningKeys
     + AuditLog
+    + Replays
     + Search
     + Upkeep
     + Send
@@ -64,6 +68,7 @@ impl<S> Store for S where
         + IssuedTokens
         + SigningKeys
         + AuditLog
+        + Replays
         + Search
         + Upkeep
         + Send
@@ -212,6 +217,8 @@ pub struct NewProject {
     pub feed: FeedDraft,
     /// What the audit log is told.
     pub audit: AuditDraft,
+    /// How it is made once.
+    pub once: Option<Once>,
 }
 
 /// API keys.
@@ -261,6 +268,8 @@ pub struct NewKey {
     pub feed: FeedDraft,
     /// What the audit log is told.
     pub audit: AuditDraft,
+    /// How it is made once.
+    pub once: Option<Once>,
 }
 
 /// The feed, and who follows it.

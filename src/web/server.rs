@@ -157,6 +157,8 @@ impl Server {
             ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures };
         let throttle = Throttle::new(limits, &clock);
         let throttle = throttled(throttle, &clock);
+        let witness = witness(&copy, &records);
+        let throttle = Throttle::new(limits_of(throttle), &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
@@ -235,6 +237,7 @@ impl Server {
             address,
             authority: Authority::Whole,
             expecting: None,
+            naming: None,
             witness: Some(self.witness.clone()),
         }
     }
@@ -242,4 +245,15 @@ impl Server {
 
 fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
     Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
+fn limits_of(throttle: config::Throttle) -> ThrottleLimits {
+    ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures }
+}
+
+/// Who learns at once of what this node publishes itself: its revocation list, and its records of keys.
+fn witness(copy: &Arc<Copy>, records: &Arc<Records>) -> Witness {
+    let (copy, records) = (copy.clone(), records.clone());
+    Arc::new(move |entry: &Published| {
+        copy.apply_own(entry);
+        records.entry(entry);
+    })
 }

@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::admin::body::{Body, Fields, FromFields};
+use crate::admin::body::{Fields, FromFields};
 use crate::admin::caller::{Caller, WriteKeys};
+use crate::admin::creation::Creation;
 use crate::admin::problem::Problem;
 use crate::admin::tag::etag;
 use crate::admin::view::{KeyRow, Shown};
-use crate::domain::{KeyDetails, ProjectId};
+use crate::domain::{ApiKey, KeyDetails, ProjectId, Secret};
 use crate::web::Server;
 
 use super::details::Given;
@@ -33,13 +34,20 @@ impl FromFields for New {
 pub(in crate::admin) async fn create(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteKeys>,
-    Body(New { project, given }): Body<New>,
+    Creation { body: New { project, given }, named }: Creation<New>,
 ) -> Result<Response, Problem> {
     caller.check(Some(&project))?;
+    if let Some(answer) = named.replayed(&server, &caller).await? {
+        return Ok(answer);
+    }
     given.check_end(server.clock.now())?;
-    let (key, secret) = caller.acts(&server).create_key(&project, given.over(KeyDetails::default())).await?;
+    let made = named.acts(&server, &caller).create_key(&project, given.over(KeyDetails::default())).await;
+    named.answer(made, (&server, &caller), |(key, secret)| answer(key, &secret)).await
+}
+
+fn answer(key: ApiKey, secret: &Secret) -> Response {
     let location = [(header::LOCATION, format!("/admin/v1/keys/{}", key.id))];
     let tag = etag(key.changed);
     let made = Shown { key: KeyRow::from(key), secret: secret.expose() };
-    Ok((StatusCode::CREATED, location, tag, Json(made)).into_response())
+    (StatusCode::CREATED, location, tag, Json(made)).into_response()
 }

@@ -30,7 +30,7 @@ impl Given {
             name: fields.take("name")?,
             permissions: fields.take("permissions")?.and_then(scopes)?,
             allowlist: fields.take("allowlist")?,
-            auth_methods: fields.take::<Vec<String>>("auth_methods")?.and_then(methods)?,
+            auth_methods: fields.take::<Vec<String>>("auth_methods")?.and_then(|names| methods(&names))?,
             audiences: fields.take("audiences")?.and_then(few_audiences)?,
             token_lifetime: fields.take::<u32>("token_lifetime")?.and_then(lifetime)?,
             require_scope: fields.take("require_scope")?,
@@ -69,7 +69,7 @@ pub(super) fn scopes(scopes: Vec<Scope>) -> Result<ScopeSet, Problem> {
     Ok(scopes.into_iter().collect())
 }
 
-fn methods(names: Vec<String>) -> Result<Vec<AuthMethod>, Problem> {
+fn methods(names: &[String]) -> Result<Vec<AuthMethod>, Problem> {
     let unknown = || {
         let known = AuthMethod::ALL.map(AuthMethod::as_str).join(", ");
         Problem::value("auth_methods", format!("one of them is not known; there are {known}"))

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::admin::body::{Body, Field, Fields, FromFields};
 use crate::admin::caller::{Caller, ReadKeys, WriteKeys};
+use crate::admin::creation::Creation;
 use crate::admin::path::{One, Two};
 use crate::admin::problem::Problem;
 use crate::admin::query::Query;
@@ -17,8 +18,9 @@ use crate::admin::tag::etag;
 use crate::admin::view::{KeyActed, Page, SecretAdded, SecretEnded, SecretRow, Shown};
 use crate::admin::why::take_why;
 use crate::domain::api_key::check_end;
-use crate::domain::{KeyId, SecretId, Timestamp};
-use crate::keys::acts::Why;
+use crate::domain::{KeyId, Secret, SecretId, Timestamp};
+use crate::keys::acts::{Done, Why};
+use crate::keys::secret_acts::Made;
 use crate::web::Server;
 
 /// The longest that something is put off, in seconds: a hundred years.
@@ -93,15 +95,21 @@ pub(in crate::admin) async fn add(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteKeys>,
     One(key): One<KeyId>,
-    Body(NewSecret { expires_at, why }): Body<NewSecret>,
+    Creation { body: NewSecret { expires_at, why }, named }: Creation<NewSecret>,
 ) -> Result<Response, Problem> {
+    if let Some(answer) = named.replayed(&server, &caller).await? {
+        return Ok(answer);
+    }
     let checked = expires_at.map(|end| check_end(end, server.clock.now())).transpose();
     checked.map_err(|why| Problem::value("expires_at", format!("it is {why}")))?;
-    let (done, made) = caller.acts(&server).add_secret(&key, expires_at, &why).await?;
-    let (tag, done) = (etag(done.position), KeyActed::of(&key, &done));
-    let added = SecretAdded { done, secret_id: made.id, expires_at: expires_at.map(Timestamp::secs) };
-    let shown = Shown { key: added, secret: made.secret.expose() };
-    Ok((StatusCode::CREATED, tag, Json(shown)).into_response())
+    let made = named.acts(&server, &caller).add_secret(&key, expires_at, &why).await;
+    let answer = |(done, made): (Done, Made)| {
+        let (tag, done) = (etag(done.position), KeyActed::of(&key, &done));
+        let added = SecretAdded { done, secret_id: made.id, expires_at: expires_at.map(Timestamp::secs) };
+        let shown = Shown { key: added, secret: made.secret.expose() };
+        (StatusCode::CREATED, tag, Json(shown)).into_response()
+    };
+    named.answer(made, (&server, &caller), answer).await
 }
 
 /// Gives a key a new secret in place of those that it has; it is in this answer and nowhere else.
@@ -109,11 +117,17 @@ pub(in crate::admin) async fn regenerate(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteKeys>,
     One(key): One<KeyId>,
-    Body(Regeneration { overlap, why }): Body<Regeneration>,
+    Creation { body: Regeneration { overlap, why }, named }: Creation<Regeneration>,
 ) -> Result<Response, Problem> {
-    let (done, secret) = caller.acts(&server).regenerate(&key, overlap, &why).await?;
-    let (tag, done) = (etag(done.position), KeyActed::of(&key, &done));
-    Ok((tag, Json(Shown { key: done, secret: secret.expose() })).into_response())
+    if let Some(answer) = named.replayed(&server, &caller).await? {
+        return Ok(answer);
+    }
+    let made = named.acts(&server, &caller).regenerate(&key, overlap, &why).await;
+    let answer = |(done, secret): (Done, Secret)| {
+        let (tag, done) = (etag(done.position), KeyActed::of(&key, &done));
+        (tag, Json(Shown { key: done, secret: secret.expose() })).into_response()
+    };
+    named.answer(made, (&server, &caller), answer).await
 }
 
 /// Ends one of a key's secrets; tokens live on.

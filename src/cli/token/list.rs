@@ -1,14 +1,13 @@
 //! `portcullis token list`: what the issuance log holds.
 
-use serde::Serialize;
-
+use crate::admin::view::TokenRow;
 use crate::cli::failure::Failure;
 use crate::cli::key;
 use crate::cli::output::{Page, Row, joined};
 use crate::cli::session::Session;
 use crate::cli::values::Expiry;
-use crate::domain::{KeyId, ProjectId, Scope, TokenId};
-use crate::store::{IssuedRange, IssuedToken};
+use crate::domain::{KeyId, Timestamp, TokenId};
+use crate::store::IssuedRange;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -35,45 +34,8 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
 async fn list(session: &Session, key: &KeyId, range: &IssuedRange, limit: u32) -> Result<(), Failure> {
     key::record(session, key).await?;
     let tokens = session.store().issued_within(key, range, limit + 1).await?;
-    let rows = tokens.into_iter().map(TokenRow::of).collect();
+    let rows = tokens.into_iter().map(TokenRow::from).collect();
     session.output.show(&Page::cut(rows, limit, |last: &TokenRow| last.jti.to_string()))
-}
-
-/// A token as it was minted.
-#[derive(Serialize)]
-struct TokenRow {
-    jti: TokenId,
-    key_id: KeyId,
-    project: ProjectId,
-    sub: String,
-    scope: Vec<Scope>,
-    aud: Vec<String>,
-    /// Where it was asked for.
-    address: Option<String>,
-    issued_at: i64,
-    expires_at: i64,
-    /// The token that it was exchanged from.
-    parent: Option<TokenId>,
-    #[serde(skip)]
-    times: [String; 2],
-}
-
-impl TokenRow {
-    fn of(token: IssuedToken) -> Self {
-        Self {
-            jti: token.jti,
-            key_id: token.key,
-            project: token.project,
-            sub: token.subject,
-            scope: token.scope.iter().cloned().collect(),
-            aud: token.audience.split(' ').map(str::to_owned).collect(),
-            address: token.address,
-            issued_at: token.issued_at.secs(),
-            expires_at: token.expires_at.secs(),
-            parent: token.parent,
-            times: [token.issued_at.to_string(), token.expires_at.to_string()],
-        }
-    }
 }
 
 impl Row for TokenRow {
@@ -81,7 +43,8 @@ impl Row for TokenRow {
     const COLUMNS: &'static [&'static str] = &["jti", "issued", "expires", "scope", "audience", "address"];
 
     fn cells(&self) -> Vec<String> {
-        let [issued, expires] = self.times.clone();
+        let [issued, expires] =
+            [self.issued_at, self.expires_at].map(|secs| Timestamp::from_secs(secs).to_string());
         let address = self.address.clone().unwrap_or_else(|| "-".to_owned());
         let (scope, audience) = (joined(&self.scope, "-"), joined(&self.aud, "-"));
         vec![self.jti.to_string(), issued, expires, scope, audience, address]

@@ -2,6 +2,7 @@
 //! `openapi/oauth.json`. Codes, grants, algorithms and paths come from the code that answers with
 //! them; a test holds the rest to real answers, and the paths to what is mounted.
 
+pub(super) mod admin;
 mod answers;
 mod forward_auth;
 mod paths;

@@ -21,9 +21,9 @@ use super::{PostgresStore, live_tokens, partitions};
 /// which was cut without a word does not hold up those who come later.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// No id is smaller.
-const FIRST: TokenId = TokenId::from_bytes([0; 16]);
+pub(super) const FIRST: TokenId = TokenId::from_bytes([0; 16]);
 /// No id of the next nine thousand years is larger.
-const LAST: TokenId = TokenId::from_bytes([0xFF; 16]);
+pub(super) const LAST: TokenId = TokenId::from_bytes([0xFF; 16]);
 
 /// The batch, taken apart.
 macro_rules! batch {

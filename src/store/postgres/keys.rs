@@ -12,7 +12,7 @@ use crate::store::{Keys, NewKey, SecretUse};
 use super::again::again;
 use super::publish::conclude;
 use super::secrets::{self, NewSecret};
-use super::{PostgresStore, live_tokens};
+use super::{PostgresStore, creations, live_tokens};
 
 #[async_trait]
 impl Keys for PostgresStore {
@@ -22,6 +22,7 @@ impl Keys for PostgresStore {
             insert(&mut work, new).await?;
             let position = conclude(&mut work, &new.audit, &new.feed).await?;
             set_changed(&mut work, &new.key.id, position).await?;
+            creations::record(&mut work, new.once.as_ref(), position, new.audit.at).await?;
             work.commit().await?;
             Ok(position)
         })
@@ -56,6 +57,7 @@ impl Keys for PostgresStore {
             edit(&mut work, &change.key, &change.edit, change.audit.at).await?;
             let position = conclude(&mut work, &change.audit, &change.feed).await?;
             set_changed(&mut work, &change.key, position).await?;
+            creations::record(&mut work, change.once.as_ref(), position, change.audit.at).await?;
             work.commit().await?;
             Ok(position)
         })

@@ -10,6 +10,7 @@
 mod again;
 mod audit;
 mod connect;
+mod creations;
 mod feed;
 mod import;
 mod installation;

@@ -13,7 +13,7 @@ use crate::store::{NewProject, Projects};
 
 use super::again::again;
 use super::publish::conclude;
-use super::{PostgresStore, live_tokens};
+use super::{PostgresStore, creations, live_tokens};
 
 #[async_trait]
 impl Projects for PostgresStore {
@@ -23,6 +23,7 @@ impl Projects for PostgresStore {
             insert(&mut work, &new.project).await?;
             let position = conclude(&mut work, &new.audit, &new.feed).await?;
             set_changed(&mut work, &new.project.id, position).await?;
+            creations::record(&mut work, new.once.as_ref(), position, new.audit.at).await?;
             work.commit().await?;
             Ok(position)
         })

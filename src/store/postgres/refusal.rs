@@ -81,6 +81,7 @@ fn constraint(name: &str) -> Option<fn(sqlx::Error) -> Error> {
         "api_keys_pkey" => Some(|_| Error::Taken("key id")),
         "api_key_secrets_digest" => Some(|_| Error::Taken("secret")),
         "audiences_pkey" => Some(|_| Error::Taken("audience")),
+        "creations_pkey" => Some(|_| Error::Taken("idempotency key")),
         "projects_pkey" => Some(|_| Error::Taken("project id")),
         _ => None,
     }

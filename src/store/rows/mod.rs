@@ -1,6 +1,7 @@
 //! From what is stored to what it means, for every engine. Whatever cannot be is named by table,
 //! column and row; nothing is guessed and nothing passed over.
 
+mod creation;
 mod feed;
 mod installation;
 mod key;
@@ -17,6 +18,8 @@ use crate::domain::{Position, ProjectId, TokenId};
 use super::error::Error;
 
 pub(super) use feed::{HeartbeatRow, page, tag};
+pub(super) use creation::ReplayRow;
+pub(super) use feed::{FeedRow, HeartbeatRow, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
 pub(super) use key::{KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;

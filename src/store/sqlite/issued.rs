@@ -16,9 +16,9 @@ use super::{SqliteStore, hex, live_tokens};
 /// How many tokens one statement records.
 const BATCH: usize = 512;
 /// No id is smaller.
-const FIRST: TokenId = TokenId::from_bytes([0; 16]);
+pub(super) const FIRST: TokenId = TokenId::from_bytes([0; 16]);
 /// No id of the next nine thousand years is larger.
-const LAST: TokenId = TokenId::from_bytes([0xFF; 16]);
+pub(super) const LAST: TokenId = TokenId::from_bytes([0xFF; 16]);
 
 /// Those tokens of a batch whose key is active and of their project, and of which neither has an entry
 /// beyond the position that they were decided at.

@@ -15,7 +15,7 @@ use crate::store::{Keys, NewKey, SecretUse};
 
 use super::publish::conclude;
 use super::secrets::{self, NewSecret};
-use super::{SqliteStore, live_tokens};
+use super::{SqliteStore, creations, live_tokens};
 
 #[async_trait]
 impl Keys for SqliteStore {
@@ -24,6 +24,7 @@ impl Keys for SqliteStore {
         insert(&mut transaction, new).await?;
         let position = conclude(&mut transaction, &new.audit, &new.feed).await?;
         set_changed(&mut transaction, &new.key.id, position).await?;
+        creations::record(&mut transaction, new.once.as_ref(), position, new.audit.at).await?;
         transaction.commit().await?;
         Ok(position)
     }
@@ -53,6 +54,7 @@ impl Keys for SqliteStore {
         edit(&mut transaction, &change.key, &change.edit, change.audit.at).await?;
         let position = conclude(&mut transaction, &change.audit, &change.feed).await?;
         set_changed(&mut transaction, &change.key, position).await?;
+        creations::record(&mut transaction, change.once.as_ref(), position, change.audit.at).await?;
         transaction.commit().await?;
         Ok(position)
     }

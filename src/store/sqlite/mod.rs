@@ -7,6 +7,7 @@
 
 mod audit;
 mod connect;
+mod creations;
 mod feed;
 mod file;
 mod import;

@@ -14,7 +14,7 @@ use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{NewProject, Projects};
 
 use super::publish::conclude;
-use super::{SqliteStore, live_tokens};
+use super::{SqliteStore, creations, live_tokens};
 
 #[async_trait]
 impl Projects for SqliteStore {
@@ -23,6 +23,7 @@ impl Projects for SqliteStore {
         insert(&mut transaction, &new.project).await?;
         let position = conclude(&mut transaction, &new.audit, &new.feed).await?;
         set_changed(&mut transaction, &new.project.id, position).await?;
+        creations::record(&mut transaction, new.once.as_ref(), position, new.audit.at).await?;
         transaction.commit().await?;
         Ok(position)
     }

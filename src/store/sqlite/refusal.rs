@@ -34,6 +34,7 @@ fn constraint(message: &str) -> Option<fn(sqlx::Error) -> Error> {
         "api_keys.id" => Some(|_| Error::Taken("key id")),
         "api_key_secrets.digest" => Some(|_| Error::Taken("secret")),
         "audiences.audience" => Some(|_| Error::Taken("audience")),
+        "creations.actor, creations.name" => Some(|_| Error::Taken("idempotency key")),
         "projects.id" => Some(|_| Error::Taken("project id")),
         _ => None,
     }

@@ -5,7 +5,7 @@ use portcullis::domain::KeyId;
 use serde_json::{Value, json};
 
 use super::{key_of, no};
-use crate::support::{App, is_secret};
+use crate::support::{App, escape, is_secret};
 
 async fn last_audit(app: &App) -> Value {
     let rows = app.shell.store.audit(0, 1000).await.unwrap();
@@ -211,7 +211,7 @@ async fn a_key_with_an_odd_name_is_found_by_it() {
     let admin = app.administrator("").await;
     for id in ["3f1a-125l@shop:primary", "a/b", "100%", "a?b", "%2F", "+"] {
         shop.import(id, &format!("a-secret-from-elsewhere-{id}"), "orders").await;
-        let escaped: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let escaped = escape(id);
         let shown = admin.get(&format!("/admin/v1/keys/{escaped}")).await;
         assert_eq!((shown.status, shown.json()["key_id"].clone()), (200, json!(id)));
     }

@@ -139,7 +139,7 @@ async fn a_query_that_is_not_understood_is_refused() {
         "Q=x",
         "nonsense",
         "project[]=x",
-        &format!("q={}", "x".repeat(201)),
+        &format!("q={}", "x".repeat(513)),
         &format!("q={}", "x".repeat(5000)),
     ] {
         let refused = admin.get(&format!("/admin/v1/keys?{wrong}")).await;

@@ -2,9 +2,14 @@
 
 mod authority;
 mod bodies;
+mod creation;
 mod keys;
 mod lists;
+mod logs;
+mod openapi;
+mod projects;
 mod reach;
+mod signing_keys;
 
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -13,6 +13,7 @@ fn a_project_is_created_listed_and_shown() {
     project           [project]
     name              Café Shop
     kind              live
+    algorithm         ES256
     live tokens       unlimited
     raw keys          do not pass
     created           [time]
@@ -29,6 +30,7 @@ fn a_project_is_created_listed_and_shown() {
     {
       "items": [
         {
+          "algorithm": "ES256",
           "created_at": "[at]",
           "kind": "live",
           "live_tokens": null,
@@ -38,6 +40,7 @@ fn a_project_is_created_listed_and_shown() {
           "raw_keys": false
         },
         {
+          "algorithm": "ES256",
           "created_at": "[at]",
           "kind": "live",
           "live_tokens": null,
@@ -52,8 +55,16 @@ fn a_project_is_created_listed_and_shown() {
     "#);
     let id = listed["items"][1]["project"].as_str().unwrap();
     assert_eq!(home.done(&["project", "show", id]), created);
+}
+
+#[test]
+fn a_project_by_itself_tells_its_audiences() {
+    let home = Home::founded();
+    let created = home.json(&["project", "create", "Café Shop"]);
+    let id = created["project"].as_str().unwrap();
     assert_json_snapshot!(shape(&home.json(&["project", "show", id])), @r#"
     {
+      "algorithm": "ES256",
       "audiences": [],
       "created_at": "[at]",
       "default_audience": "http://127.0.0.1:8080/projects/[project]",

@@ -88,6 +88,7 @@ pub(crate) fn project(id: ProjectId) -> Project {
 
 pub(crate) fn new_project(id: ProjectId) -> NewProject {
     NewProject {
+        once: None,
         feed: FeedDraft::changed(Changed::Project { project: id.clone() }, tag()),
         audit: audit(Act::CreateProject, &id, id.as_str()),
         project: project(id),
@@ -112,6 +113,7 @@ pub(crate) fn details() -> KeyDetails {
 pub(crate) fn new_key(project: ProjectId) -> NewKey {
     let id: KeyId = format!("pk_live_{:016}", unique()).parse().unwrap();
     NewKey {
+        once: None,
         digest: digest(),
         feed: FeedDraft::changed(Changed::Key { project: project.clone(), key: id.clone() }, tag()),
         audit: audit(Act::CreateKey, &project, id.as_str()),
@@ -158,6 +160,7 @@ pub(crate) fn founding() -> Founding {
 pub(crate) fn key_change(record: &MintRecord, edit: KeyEdit) -> KeyChange {
     let key = &record.key;
     KeyChange {
+        once: None,
         key: key.id.clone(),
         expected_changed: key.changed,
         expected_project: record.project.changed,

@@ -53,6 +53,7 @@ mod postgres;
 mod projects;
 mod quotas;
 mod schema;
+mod search;
 mod secrets;
 mod signing_keys;
 mod sqlite;

@@ -6,14 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use portcullis::domain::audit::AuditDraft;
 use portcullis::domain::edit::{KeyChange, ProjectChange};
+use portcullis::domain::feed::Published;
 use portcullis::domain::grant::{KeyPart, MintRecord, ProjectPart};
-use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp};
+use portcullis::domain::{
+    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp, TokenId,
+};
 use portcullis::store::{
     Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
     IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey, NewProject, Projects,
-    Recording, Records, Resealing, Restoration, Restored, SealedKey, SealedRow, Search, SecretUse,
-    SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
-    WantedKeys, WantedProjects,
+    Recording, Records, Replay, Replays, Resealing, Restoration, Restored, SealedKey, SealedRow, Search,
+    SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
+    Unavailable, Upkeep, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
 };
 use portcullis::time::Clock as _;
 
@@ -318,6 +321,13 @@ impl AuditLog for Through {
 }
 
 #[async_trait]
+impl Replays for Through {
+    async fn replay(&self, actor: &KeyId, name: &str, now: Timestamp) -> Result<Option<Replay>, Error> {
+        self.store.replay(actor, name, now).await
+    }
+}
+
+#[async_trait]
 impl Search for Through {
     async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
         self.store.find_keys(wanted).await
@@ -325,6 +335,22 @@ impl Search for Through {
 
     async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
         self.store.find_projects(wanted).await
+    }
+
+    async fn find_tokens(&self, wanted: &WantedTokens) -> Result<Vec<IssuedToken>, Error> {
+        self.store.find_tokens(wanted).await
+    }
+
+    async fn issued_token(&self, jti: TokenId) -> Result<Option<IssuedToken>, Error> {
+        self.store.issued_token(jti).await
+    }
+
+    async fn find_revocations(&self, wanted: &WantedRevocations) -> Result<Vec<Published>, Error> {
+        self.store.find_revocations(wanted).await
+    }
+
+    async fn find_audit(&self, wanted: &WantedAudit) -> Result<Vec<SealedRow>, Error> {
+        self.store.find_audit(wanted).await
     }
 }
 

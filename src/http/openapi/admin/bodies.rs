@@ -1,0 +1,129 @@
+//! What operations take in their bodies.
+
+use utoipa::openapi::schema::{AdditionalProperties, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+
+use crate::domain::{AuthMethod, ProjectKind, Reason, ScopeSet, SigningAlgorithm};
+use crate::http::openapi::schemas::Needed::{self, Always, Perhaps};
+use crate::http::openapi::schemas::{list, open, text, word};
+
+use super::schemas::{between, flag, nullable, of_at_most};
+
+/// A body that an operation takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    Nothing,
+    Why,
+    NewKey,
+    KeyPatch,
+    NewSecret,
+    Regeneration,
+    End,
+    NewProject,
+    ProjectPatch,
+    Scope,
+    Rotation,
+}
+
+type Member = (&'static str, RefOr<Schema>, Needed);
+
+impl Takes {
+    /// Whether a request without a body is one with an empty object.
+    pub(super) fn may_be_absent(self) -> bool {
+        !matches!(self, Self::NewKey | Self::KeyPatch | Self::NewProject | Self::ProjectPatch)
+    }
+
+    pub(super) fn schema(self) -> Option<RefOr<Schema>> {
+        let members = match self {
+            Self::Nothing => return None,
+            Self::Why => why(),
+            Self::NewKey => {
+                let mut members = vec![("project", text(), Always), ("name", name(), Always)];
+                members.extend(key());
+                members
+            }
+            Self::KeyPatch => {
+                let mut members = vec![("name", name(), Perhaps)];
+                members.extend(key());
+                members.extend(why());
+                members
+            }
+            Self::NewSecret => [vec![("expires_at", end(), Perhaps)], why()].concat(),
+            Self::Regeneration => [vec![("overlap_secs", span(), Perhaps)], why()].concat(),
+            Self::End => [vec![("in_secs", span(), Perhaps)], why()].concat(),
+            Self::NewProject => vec![
+                ("name", name(), Always),
+                (
+                    "kind",
+                    nullable(word(&[ProjectKind::Live, ProjectKind::Sandbox].map(ProjectKind::as_str))),
+                    Perhaps,
+                ),
+                ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
+            ],
+            Self::ProjectPatch => vec![
+                ("algorithm", nullable(algorithm()), Perhaps),
+                ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
+                ("raw_keys", nullable(flag()), Perhaps),
+            ],
+            Self::Scope => vec![
+                ("description", nullable(of_at_most(1000)), Perhaps),
+                ("includes", nullable(scopes()), Perhaps),
+            ],
+            Self::Rotation => vec![
+                ("algorithm", nullable(algorithm()), Perhaps),
+                ("purpose", nullable(word(&["tokens", "feed"])), Perhaps),
+            ],
+        };
+        let object = open(members).additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        // Each of these is an act of its own.
+        let object = if self == Self::ProjectPatch {
+            object.min_properties(Some(1)).max_properties(Some(1))
+        } else {
+            object
+        };
+        Some(object.into())
+    }
+}
+
+fn name() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(200)).into()
+}
+
+fn key() -> Vec<Member> {
+    vec![
+        ("permissions", nullable(scopes()), Perhaps),
+        ("allowlist", nullable(list(text())), Perhaps),
+        ("auth_methods", nullable(list(word(&AuthMethod::ALL.map(AuthMethod::as_str)))), Perhaps),
+        ("audiences", nullable(list(text())), Perhaps),
+        ("token_lifetime", nullable(between(1, 900)), Perhaps),
+        ("require_scope", nullable(flag()), Perhaps),
+        ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
+        ("expires_at", end(), Perhaps),
+    ]
+}
+
+fn why() -> Vec<Member> {
+    vec![
+        ("reason", nullable(word(&Reason::ALL.map(Reason::as_str))), Perhaps),
+        ("note", nullable(of_at_most(1000)), Perhaps),
+    ]
+}
+
+fn scopes() -> RefOr<Schema> {
+    let value = r"^[!#-9;-\[\]-~]+(:[!#-9;-\[\]-~]+)*$";
+    let value = ObjectBuilder::new().schema_type(Type::String).pattern(Some(value)).max_length(Some(256));
+    utoipa::openapi::schema::ArrayBuilder::new().items(value).max_items(Some(ScopeSet::MOST)).into()
+}
+
+pub(super) fn algorithm() -> RefOr<Schema> {
+    word(&SigningAlgorithm::ALL.map(SigningAlgorithm::as_str))
+}
+
+/// A time that is ahead.
+fn end() -> RefOr<Schema> {
+    nullable(ObjectBuilder::new().schema_type(Type::Integer).into())
+}
+
+fn span() -> RefOr<Schema> {
+    nullable(between(0, 3_155_760_000))
+}

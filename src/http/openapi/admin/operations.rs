@@ -1,0 +1,121 @@
+//! The list of operations: what each is for, needs, takes and answers.
+
+use axum::http::StatusCode;
+use utoipa::openapi::HttpMethod;
+
+use crate::domain::authority::Right;
+
+use super::bodies::Takes;
+
+/// A good answer: its status, its shape, its headers.
+type Good = (StatusCode, &'static str, &'static [&'static str]);
+
+/// What needs a token.
+pub(super) struct Guarded {
+    pub(super) method: HttpMethod,
+    pub(super) path: &'static str,
+    pub(super) what: &'static str,
+    /// None, if any right will do.
+    pub(super) right: Option<Right>,
+    pub(super) asks: &'static [Asks],
+    pub(super) takes: Takes,
+    pub(super) good: Good,
+    /// What may be against it beside the usual.
+    pub(super) against: &'static [StatusCode],
+}
+
+/// A parameter of a query, or a header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// `limit` and `cursor`.
+    Part,
+    Project,
+    State,
+    Text,
+    Key,
+    Subject,
+    Address,
+    /// `since` and `until`.
+    Time,
+    Revoked,
+    Actor,
+    Act,
+    Target,
+    Order,
+    /// `If-Match`.
+    Seen,
+    /// `Idempotency-Key`.
+    Name,
+}
+
+const TAG: &[&str] = &["ETag"];
+const MADE: &[&str] = &["ETag", "Location"];
+const CONFLICT: &[StatusCode] = &[StatusCode::CONFLICT];
+const EDIT: &[StatusCode] = &[StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
+
+fn of(method: HttpMethod, path: &'static str, what: &'static str, right: Right, good: Good) -> Guarded {
+    let (asks, takes, against): (&[Asks], _, &[StatusCode]) = (&[], Takes::Nothing, &[]);
+    Guarded { method, path, what, right: Some(right), asks, takes, good, against }
+}
+
+fn get(path: &'static str, what: &'static str, right: Right, asks: &'static [Asks], good: Good) -> Guarded {
+    Guarded { asks, ..of(HttpMethod::Get, path, what, right, good) }
+}
+
+fn post(path: &'static str, what: &'static str, right: Right, takes: Takes, good: Good) -> Guarded {
+    Guarded { takes, against: CONFLICT, ..of(HttpMethod::Post, path, what, right, good) }
+}
+
+/// An edit of what somebody has seen.
+fn edit(method: HttpMethod, path: &'static str, what: &'static str, right: Right, takes: Takes) -> Guarded {
+    let good = ok(if path.contains("/keys/") { "KeyActed" } else { "ProjectEdited" }, TAG);
+    Guarded { takes, asks: &[Asks::Seen], against: EDIT, ..of(method, path, what, right, good) }
+}
+
+const fn ok(schema: &'static str, headers: &'static [&'static str]) -> Good {
+    (StatusCode::OK, schema, headers)
+}
+
+const fn made(schema: &'static str, headers: &'static [&'static str]) -> Good {
+    (StatusCode::CREATED, schema, headers)
+}
+
+#[rustfmt::skip]
+pub(super) fn operations() -> Vec<Guarded> {
+    use Asks::{Act, Actor, Address, Key, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time};
+    use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, RevokeTokens, WriteKeys, WriteProjects, WriteSigning};
+    use HttpMethod::{Delete, Patch, Put};
+
+    vec![
+        get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Text, Part], ok("Keys", &[])),
+        Guarded { asks: &[Name], ..post("/admin/v1/keys", "Make an API key. Its secret is in this answer and nowhere else.", WriteKeys, Takes::NewKey, made("KeyMade", MADE)) },
+        get("/admin/v1/keys/{key}", "An API key.", ReadKeys, &[], ok("KeyWhole", TAG)),
+        edit(Patch, "/admin/v1/keys/{key}", "Change what is named of an API key.", WriteKeys, Takes::KeyPatch),
+        post("/admin/v1/keys/{key}/block", "Stop a key and revoke its tokens, until it is unblocked.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
+        post("/admin/v1/keys/{key}/unblock", "Let a blocked key work again; revoked tokens stay dead.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
+        post("/admin/v1/keys/{key}/delete", "Stop a key for ever and revoke its tokens.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
+        post("/admin/v1/keys/{key}/revoke-tokens", "Revoke a key's tokens; the key works on.", RevokeTokens, Takes::Why, ok("KeyActed", TAG)),
+        Guarded { asks: &[Name], ..post("/admin/v1/keys/{key}/regenerate", "Give a key a new secret in place of those that it has.", WriteKeys, Takes::Regeneration, ok("Regenerated", TAG)) },
+        get("/admin/v1/keys/{key}/secrets", "A key's secrets by their public names.", ReadKeys, &[], ok("Secrets", TAG)),
+        Guarded { asks: &[Name], ..post("/admin/v1/keys/{key}/secrets", "Give a key a further secret.", WriteKeys, Takes::NewSecret, made("SecretAdded", TAG)) },
+        post("/admin/v1/keys/{key}/secrets/{secret}/expire", "End a secret; tokens live on.", WriteKeys, Takes::End, ok("SecretEnded", TAG)),
+        get("/admin/v1/projects", "Projects by id.", ReadProjects, &[Text, Part], ok("Projects", &[])),
+        Guarded { asks: &[Name], ..post("/admin/v1/projects", "Make a project.", WriteProjects, Takes::NewProject, made("ProjectWhole", MADE)) },
+        get("/admin/v1/projects/{project}", "A project.", ReadProjects, &[], ok("ProjectWhole", TAG)),
+        edit(Patch, "/admin/v1/projects/{project}", "Change one thing of a project.", WriteProjects, Takes::ProjectPatch),
+        get("/admin/v1/projects/{project}/scopes", "The scope catalogue.", ReadProjects, &[], ok("Scopes", TAG)),
+        edit(Put, "/admin/v1/projects/{project}/scopes/{scope}", "Define a scope, in place of what it was.", WriteProjects, Takes::Scope),
+        edit(Delete, "/admin/v1/projects/{project}/scopes/{scope}", "Take a scope out of the catalogue.", WriteProjects, Takes::Nothing),
+        get("/admin/v1/projects/{project}/audiences", "A project's own audiences.", ReadProjects, &[], ok("Audiences", TAG)),
+        Guarded { against: CONFLICT, ..of(Put, "/admin/v1/projects/{project}/audiences/{audience}", "Give a project an audience.", WriteProjects, ok("ProjectEdited", TAG)) },
+        Guarded { against: CONFLICT, ..of(Delete, "/admin/v1/projects/{project}/audiences/{audience}", "Take an audience from a project; its tokens are revoked.", WriteProjects, ok("ProjectEdited", TAG)) },
+        get("/admin/v1/tokens", "Issued tokens, the newest first.", ReadKeys, &[Project, Key, Subject, Address, Time, Part], ok("Tokens", &[])),
+        get("/admin/v1/tokens/{token}", "An issued token.", ReadKeys, &[], ok("Token", &[])),
+        Guarded { against: EDIT, ..post("/admin/v1/tokens/{token}/revoke", "Revoke one token.", RevokeTokens, Takes::Why, ok("TokenRevoked", &[])) },
+        get("/admin/v1/revocations", "Revocations that hold, the newest first.", ReadKeys, &[Project, Revoked, Part], ok("Revocations", &[])),
+        get("/admin/v1/signing-keys", "The signing keys.", ReadSigning, &[], ok("SigningKeys", &[])),
+        post("/admin/v1/signing-keys/rotate", "Announce a successor, which signs ten minutes later.", WriteSigning, Takes::Rotation, made("Rotated", &[])),
+        post("/admin/v1/signing-keys/{kid}/retire", "The emergency: revoke all that a signing key signed.", WriteSigning, Takes::Why, ok("Rotated", &[])),
+        get("/admin/v1/audit", "Who did what; the oldest first.", ReadAudit, &[Project, Actor, Act, Target, Time, Order, Part], ok("AuditEntries", &[])),
+        Guarded { right: None, ..get("/admin/v1/nodes", "The running servers, and how far each follows. Any right will do.", ReadKeys, &[], ok("Nodes", &[])) }, ]
+}

@@ -1,0 +1,235 @@
+//! The shapes of what administrators are answered.
+
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
+
+use crate::admin;
+use crate::http::openapi::schemas::Needed::{Always, Perhaps};
+use crate::http::openapi::schemas::{any_of, list, open, text, whole, word};
+
+use super::bodies::algorithm;
+
+type Members = Vec<(&'static str, RefOr<Schema>)>;
+
+/// The named shapes.
+pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
+    let mut all = vec![("Problem", problem()), ("Alive", object(vec![("status", word(&["alive"]))]))];
+    all.push((
+        "Readiness",
+        open(vec![("revocation_list", text(), Always), ("stopping", flag(), Perhaps)]).into(),
+    ));
+    all.push(("Document", ObjectBuilder::new().schema_type(Type::Object).into()));
+    let pages = [
+        ("Key", key()),
+        ("Secret", secret()),
+        ("Project", project()),
+        ("Scope", vec![("scope", text()), ("description", text()), ("includes", list(text()))]),
+        ("Audience", vec![("audience", text())]),
+        ("Token", token()),
+        ("Revocation", revocation()),
+        ("SigningKey", signing_key()),
+        ("AuditEntry", audit_entry()),
+        ("Node", node()),
+    ];
+    for (name, members) in pages {
+        all.push((name, object(members)));
+    }
+    for (page, of) in PAGES {
+        all.push((page, object(vec![("items", list(named(of))), ("next", nullable(text()))])));
+    }
+    all.extend([
+        ("KeyWhole", object([key(), vec![("secrets", list(named("Secret")))]].concat())),
+        ("KeyMade", with_secret(key())),
+        ("KeyActed", object(acted())),
+        ("Regenerated", with_secret(acted())),
+        ("SecretAdded", with_secret([acted(), named_secret()].concat())),
+        ("SecretEnded", object([acted(), named_secret()].concat())),
+        (
+            "ProjectWhole",
+            object([project(), vec![("default_audience", text()), ("audiences", list(text()))]].concat()),
+        ),
+        ("ProjectEdited", project_edited()),
+        ("TokenRevoked", object(vec![("jti", text()), ("project", text()), ("position", whole())])),
+        ("Rotated", object(vec![("retired", nullable(text())), ("new", nullable(named("SigningKey")))])),
+    ]);
+    all
+}
+
+const PAGES: [(&str, &str); 10] = [
+    ("Keys", "Key"),
+    ("Secrets", "Secret"),
+    ("Projects", "Project"),
+    ("Scopes", "Scope"),
+    ("Audiences", "Audience"),
+    ("Tokens", "Token"),
+    ("Revocations", "Revocation"),
+    ("SigningKeys", "SigningKey"),
+    ("AuditEntries", "AuditEntry"),
+    ("Nodes", "Node"),
+];
+
+fn named(name: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(name).into()
+}
+
+/// An object of which every member is always there, and no other.
+fn object(members: Members) -> RefOr<Schema> {
+    let members = members.into_iter().map(|(name, schema)| (name, schema, Always)).collect();
+    open(members).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+/// What was made, and its secret, which an answer that is given again does not have.
+fn with_secret(members: Members) -> RefOr<Schema> {
+    let members = members.into_iter().map(|(name, schema)| (name, schema, Always));
+    let object = open(members.chain([("secret", text(), Perhaps)]).collect());
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+pub(super) fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
+    any_of([schema, ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).into()])
+}
+
+pub(super) fn between(least: u64, most: u64) -> RefOr<Schema> {
+    let whole = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most));
+    whole.into()
+}
+
+pub(super) fn flag() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Boolean).into()
+}
+
+pub(super) fn of_at_most(characters: usize) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(characters)).into()
+}
+
+fn time() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Integer).description(Some("Unix seconds.")).into()
+}
+
+fn problem() -> RefOr<Schema> {
+    let members = vec![
+        ("type", text(), Always),
+        ("title", text(), Always),
+        ("status", between(400, 599), Always),
+        ("code", word(&admin::problem_codes()), Always),
+        ("detail", text(), Always),
+        ("reason", text(), Perhaps),
+        ("field", text(), Perhaps),
+    ];
+    open(members).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+fn key() -> Members {
+    vec![
+        ("key_id", text()),
+        ("project", text()),
+        ("name", text()),
+        ("state", word(&["active", "blocked", "deleted"])),
+        ("permissions", list(text())),
+        ("allowlist", list(text())),
+        ("auth_methods", list(text())),
+        ("audiences", list(text())),
+        ("token_lifetime", between(1, 900)),
+        ("require_scope", flag()),
+        ("live_tokens", nullable(whole())),
+        ("created_at", time()),
+        ("expires_at", nullable(time())),
+        ("position", whole()),
+    ]
+}
+
+fn secret() -> Members {
+    vec![
+        ("secret_id", text()),
+        ("created_at", time()),
+        ("expires_at", nullable(time())),
+        ("last_used_at", nullable(time())),
+        ("last_used_from", nullable(text())),
+    ]
+}
+
+fn named_secret() -> Members {
+    vec![("secret_id", text()), ("expires_at", nullable(time()))]
+}
+
+fn acted() -> Members {
+    vec![("key_id", text()), ("project", text()), ("position", whole()), ("tokens_revoked", flag())]
+}
+
+fn project() -> Members {
+    vec![
+        ("project", text()),
+        ("name", text()),
+        ("kind", word(&["live", "sandbox"])),
+        ("algorithm", algorithm()),
+        ("live_tokens", nullable(whole())),
+        ("raw_keys", flag()),
+        ("created_at", time()),
+        ("position", whole()),
+    ]
+}
+
+/// What was edited is one of the members that may be there.
+fn project_edited() -> RefOr<Schema> {
+    let members = vec![
+        ("project", text(), Always),
+        ("position", whole(), Always),
+        ("tokens_revoked", flag(), Always),
+        ("algorithm", algorithm(), Perhaps),
+        ("live_tokens", nullable(whole()), Perhaps),
+        ("raw_keys", flag(), Perhaps),
+        ("scope", text(), Perhaps),
+        ("audience", text(), Perhaps),
+    ];
+    open(members).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+fn token() -> Members {
+    vec![
+        ("jti", text()),
+        ("key_id", text()),
+        ("project", text()),
+        ("sub", text()),
+        ("scope", list(text())),
+        ("aud", list(text())),
+        ("address", nullable(text())),
+        ("issued_at", time()),
+        ("expires_at", time()),
+        ("parent", nullable(text())),
+    ]
+}
+
+fn revocation() -> Members {
+    let mut members = vec![("position", whole()), ("revoke", word(&admin::REVOCATION_KINDS))];
+    members
+        .extend(["project", "key_id", "jti", "sub", "sub_kind", "kid"].map(|name| (name, nullable(text()))));
+    members.push(("ends_at", nullable(time())));
+    members
+}
+
+fn signing_key() -> Members {
+    vec![
+        ("kid", text()),
+        ("purpose", word(&["tokens", "feed"])),
+        ("algorithm", algorithm()),
+        ("state", word(&["announced", "signing", "retiring", "gone"])),
+        ("announced_at", time()),
+        ("signs_from", time()),
+        ("retires_at", nullable(time())),
+        ("gone_at", nullable(time())),
+    ]
+}
+
+fn audit_entry() -> Members {
+    let mut members = vec![("seq", whole()), ("at", time()), ("at_ms", whole())];
+    members.extend(["actor", "act", "target", "previous", "hash"].map(|name| (name, text())));
+    members.extend(["address", "project"].map(|name| (name, nullable(text()))));
+    members.push(("detail", ObjectBuilder::new().schema_type(Type::Object).into()));
+    members
+}
+
+fn node() -> Members {
+    let mut members = vec![("node", text()), ("started_at", time()), ("seen_at", time())];
+    members.extend(["applied", "position", "age_ms"].map(|name| (name, whole())));
+    members
+}
