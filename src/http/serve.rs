@@ -59,7 +59,7 @@ impl Running {
         // One certificate for both.
         let certificate = public.certificate();
         // Each with a drain of its own: whoever is the last at one door says nothing about the other.
-        let drain = Drain::default();
+        let drain = Drain::counting(server.metrics.connections.clone());
         let app = router_for(server.clone(), patience, drain.clone());
         let mut doors = vec![Door::open(public, Places::for_everybody(), patience, drain, app)?];
         if let Some(admin) = admin {
@@ -67,10 +67,6 @@ impl Running {
             let app = admin_router_for(server.clone(), patience, drain.clone());
             doors.push(Door::open(admin, Places::for_administrators(), patience, drain, app)?);
         }
-        let (handle, drain) = (Handle::new(), Drain::counting(server.metrics.connections.clone()));
-        let following = tokio::spawn(loops::follow(server.clone()));
-        let rotating = tokio::spawn(loops::rotate(server.clone()));
-        let tending = tokio::spawn(loops::tend(server.clone()));
         let (uses, log) = (server.uses.clone(), server.copy.log().clone());
         let tasks = vec![
             tokio::spawn(loops::follow(server.clone())),

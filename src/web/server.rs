@@ -14,9 +14,8 @@ use crate::entropy::Entropy;
 use crate::issuance::{IssuanceLog, Retention};
 use crate::keys::acts::{Acts, Error as ActError, Witness};
 use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits, Uses};
-use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
 use crate::metrics::Metrics;
-use crate::revocation::{self, Copy, Limits, Sync};
+use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
@@ -137,6 +136,7 @@ impl Server {
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
         let limits = Limits { poll: revocation.poll, max_age: revocation.max_age };
         let copy = Arc::new(Copy::new(clock.clone(), limits));
+        let node = crate::domain::base62::encode::<12>(&entropy.bytes::<12>());
         let sync = Arc::new(Sync::new(revocation::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -144,21 +144,10 @@ impl Server {
             keyring: keyring.clone(),
             sealing: data_keys.signing.clone(),
             followers: vec![records.clone()],
-            node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
+            node,
         }));
-        let witness: Witness = Arc::new({
-            let (copy, records) = (copy.clone(), records.clone());
-            move |entry: &Published| {
-                copy.apply_own(entry);
-                records.entry(entry);
-            }
-        });
-        let limits =
-            ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures };
-        let throttle = Throttle::new(limits, &clock);
         let throttle = throttled(throttle, &clock);
         let witness = witness(&copy, &records);
-        let throttle = Throttle::new(limits_of(throttle), &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
@@ -245,8 +234,6 @@ impl Server {
 
 fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
     Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
-fn limits_of(throttle: config::Throttle) -> ThrottleLimits {
-    ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures }
 }
 
 /// Who learns at once of what this node publishes itself: its revocation list, and its records of keys.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
@@ -36,8 +36,10 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
     ("admin", &["domain", "keys", "store", "web"]),
-    ("http", &["admin", "domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
-    ("http", &["domain", "forward_auth", "keys", "metrics", "oauth", "revocation", "store", "tls", "web"]),
+    (
+        "http",
+        &["admin", "domain", "forward_auth", "keys", "metrics", "oauth", "revocation", "store", "tls", "web"],
+    ),
     (
         "cli",
         &[
