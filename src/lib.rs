@@ -21,7 +21,8 @@
 //! | [`web`] | what every surface shares: state, client address, strict forms, credentials, refusals |
 //! | [`oauth`] | the OAuth endpoints, one file each; `flow` drives oxide-auth's state machine |
 //! | [`forward_auth`] | `/verify`: may the request pass that a proxy asks about? |
-//! | [`http`] | routes, layers in order, limits, health, start and stop |
+//! | [`admin`] | the administrators' REST API, one file per resource |
+//! | [`http`] | the listeners: routes, layers in order, limits, health, start and stop |
 //! | [`installation`] | the data directory: master key, founding, the server's lock |
 //! | [`telemetry`] | logs |
 //! | [`cli`] | the program: `serve`, the acts of administrators, `demo` |
@@ -30,6 +31,7 @@
 //! `domain::grant::decide` → `signing::Keyring` → `issuance` → answer. A check walks `http` →
 //! `oauth::introspect` or `forward_auth` → the guard, and touches no database.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -52,6 +52,14 @@ pub(super) enum Failure {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A program that was to be run cannot be.
+    #[error("{program}: {source}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] config::Error),
@@ -67,11 +75,14 @@ pub(super) enum Failure {
     /// The audit log is not what was written.
     #[error(transparent)]
     Audit(#[from] Broken),
-    /// The listener's address cannot be had.
+    /// A listener's address cannot be had.
     #[error(
-        "listen.public: cannot listen on {address}: {source}; choose another address (flag --listen-public, PORTCULLIS_LISTEN_PUBLIC, or `public` of [listen] in portcullis.toml)"
+        "listen.{listener}: cannot listen on {address}: {source}; choose another address (flag --listen-{listener}, PORTCULLIS_LISTEN_{}, or `{listener}` of [listen] in portcullis.toml)",
+        listener.to_uppercase()
     )]
     Listen {
+        /// Which one.
+        listener: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the operating system says.
@@ -108,6 +119,9 @@ impl Failure {
             Self::Token(_) => ("token_refused", 1),
             Self::RefusedLines(_) => ("lines_refused", 1),
             Self::Input { .. } => ("input", 1),
+            // As shells and env(1) have it.
+            Self::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => ("program", 127),
+            Self::Program { .. } => ("program", 126),
             Self::Settings(_) => ("settings", 3),
             Self::Installation(error) => code_of_installation(error),
             Self::Act(acts::Error::Store(error)) => code_of_store(error),

@@ -12,6 +12,8 @@ use serde_json::json;
 
 use super::failure::Failure;
 
+pub(super) use crate::admin::view::Page;
+
 /// How a command answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
@@ -89,30 +91,6 @@ pub(super) trait Row: Serialize {
     fn cells(&self) -> Vec<String>;
 }
 
-/// A list, or a part of it.
-#[derive(Debug, Serialize)]
-pub(super) struct Page<T> {
-    items: Vec<T>,
-    /// What to give to `--after` for the next part.
-    next: Option<String>,
-}
-
-impl<T> Page<T> {
-    /// A list that has no parts.
-    pub(super) const fn whole(items: Vec<T>) -> Self {
-        Self { items, next: None }
-    }
-
-    /// The first `limit` of `items`, of which one more was asked for.
-    pub(super) fn cut(mut items: Vec<T>, limit: u32, name: impl FnOnce(&T) -> String) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().filter(|_| more).map(name);
-        Self { items, next }
-    }
-}
-
 impl<T: Row> Report for Page<T> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.items.is_empty() {
@@ -181,13 +159,5 @@ mod tests {
         let mut out = Vec::new();
         write_fields(&mut out, &[("note", "a\u{1b}[2Jb\u{9b}c\r\nd".to_owned())]).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "note  a\u{fffd}[2Jb\u{fffd}c\u{fffd}\u{fffd}d\n");
-    }
-
-    #[test]
-    fn a_page_names_its_last_item_only_if_there_is_more() {
-        let page = |items: &[u32], limit| Page::cut(items.to_vec(), limit, u32::to_string).next;
-        assert_eq!(page(&[1, 2, 3], 2), Some("2".to_owned()));
-        assert_eq!(page(&[1, 2], 2), None);
-        assert_eq!(page(&[], 2), None);
     }
 }

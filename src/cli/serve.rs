@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::session::surroundings;
 use crate::config::Settings;
-use crate::http::{Listener, Running, look_at_certificate};
+use crate::http::{Listener, Listeners, Running, look_at_certificate};
 use crate::installation::{self, AdminKey, Installation, Lock, Terms, derive_issuer};
 use crate::time::Clock;
 use crate::tls::Certificate;
@@ -30,14 +30,14 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
     let surroundings = surroundings();
     let certificate = certificate(&settings, surroundings.clock.as_ref())?;
     let _lock = Lock::take(&settings.data_dir).map_err(installation::Error::from)?;
-    let address = settings.listen_public;
-    let cannot_listen = |source| Failure::Listen { address, source };
-    let mut listener = Listener::bind(address).map_err(cannot_listen)?;
-    if let Some(certificate) = &certificate {
-        listener = listener.with_tls(certificate.clone());
-    }
-    let bound = listener.address().map_err(cannot_listen)?;
-    let url = settings.listener_url(bound);
+    let (public, bound) = bind("public", settings.listen_public, certificate.as_ref())?;
+    let admin =
+        settings.listen_admin.map(|address| bind("admin", address, certificate.as_ref())).transpose()?;
+    let (admin, bound_admin) = admin.unzip();
+    let urls = Urls {
+        public: settings.listener_url(bound),
+        admin: bound_admin.map(|bound| settings.listener_url(bound)),
+    };
     let installation =
         Installation::open(&settings, &terms(&settings, &args, bound), surroundings.clone()).await?;
     let (issuer, admin_key) = (installation.issuer.clone(), installation.admin_key);
@@ -57,9 +57,9 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
     })
     .await?;
     server.sync.step().await?;
-    let running = Running::start(listener, server, writer).map_err(Failure::System)?;
+    let running = Running::start(Listeners { public, admin }, server, writer).map_err(Failure::System)?;
     let mut stopping = Stopping::new().map_err(Failure::System)?;
-    announce(output, &url, &issuer, admin_key.as_ref())?;
+    announce(output, &urls, &issuer, admin_key.as_ref())?;
     stopping.wait(certificate).await;
     tracing::info!("stopping");
     running.stop().await;
@@ -67,7 +67,28 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
     Ok(())
 }
 
-/// What the listener proves itself with, if it is to; what is odd about it is only said.
+/// A listener of this name, and the address that it has then.
+fn bind(
+    listener: &'static str,
+    address: SocketAddr,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<(Listener, SocketAddr), Failure> {
+    let cannot_listen = |source| Failure::Listen { listener, address, source };
+    let mut bound = Listener::bind(address).map_err(cannot_listen)?;
+    if let Some(certificate) = certificate {
+        bound = bound.with_tls(certificate.clone());
+    }
+    let address = bound.address().map_err(cannot_listen)?;
+    Ok((bound, address))
+}
+
+/// Where the listeners are.
+struct Urls {
+    public: String,
+    admin: Option<String>,
+}
+
+/// What the listeners prove themselves with, if it is to; what is odd about it is only said.
 fn certificate(settings: &Settings, clock: &dyn Clock) -> Result<Option<Arc<Certificate>>, Failure> {
     let Some(files) = settings.tls.clone() else { return Ok(None) };
     let certificate = Certificate::open(files)?;
@@ -89,7 +110,7 @@ fn terms(settings: &Settings, args: &Args, bound: SocketAddr) -> Terms {
 }
 
 /// One line when ready: for people on a terminal, otherwise for programs.
-fn announce(output: Output, url: &str, issuer: &str, admin_key: Option<&AdminKey>) -> Result<(), Failure> {
+fn announce(output: Output, urls: &Urls, issuer: &str, admin_key: Option<&AdminKey>) -> Result<(), Failure> {
     let terminal = io::stdout().is_terminal();
     if let Some(admin) = admin_key {
         let (id, path) = (&admin.key.id, admin.path.display());
@@ -101,11 +122,15 @@ fn announce(output: Output, url: &str, issuer: &str, admin_key: Option<&AdminKey
             ))?;
         }
     }
+    let Urls { public, admin } = urls;
     if terminal {
-        output
-            .say(&format!("Portcullis is ready on {url}; it issues tokens as {issuer}. Stop it with Ctrl-C."))
+        let administrators = admin.as_ref().map(|url| format!(", for administrators on {url}"));
+        let administrators = administrators.unwrap_or_default();
+        output.say(&format!(
+            "Portcullis is ready on {public}{administrators}; it issues tokens as {issuer}. Stop it with Ctrl-C."
+        ))
     } else {
-        output.say(&json!({ "ready": true, "public": url, "admin": null, "issuer": issuer }).to_string())
+        output.say(&json!({ "ready": true, "public": public, "admin": admin, "issuer": issuer }).to_string())
     }
 }
 

@@ -8,14 +8,12 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config;
+use crate::domain::api_key::check_end;
 use crate::domain::{Allowlist, AuthMethod, Lifetime, Reason, ScopeSet, Timestamp};
 use crate::keys::acts::Why;
 
 use super::failure::Failure;
 use super::moment;
-
-/// Far enough for any key, and near enough to notice milliseconds in place of seconds.
-const LATEST: Duration = Duration::from_hours(36_525 * 24);
 
 /// Scope values, divided by commas or spaces. None at all is a variable that nobody set.
 pub(super) fn scopes(text: &str) -> Result<ScopeSet, String> {
@@ -109,19 +107,8 @@ impl Expiry {
             Self::In(span) => now.after(span),
             Self::At(at) => at,
         };
-        ahead(at, now).map_err(|why| Failure::Usage(format!("--expires: {at} is {why}")))?;
+        check_end(at, now).map_err(|why| Failure::Usage(format!("--expires: {at} is {why}")))?;
         Ok(at)
-    }
-}
-
-/// Whether something may end at this time; otherwise, what it is.
-pub(super) fn ahead(at: Timestamp, now: Timestamp) -> Result<(), &'static str> {
-    if at <= now {
-        Err("not ahead; to end a key now, block or delete it; to end a secret, expire it")
-    } else if at > now.after(LATEST) {
-        Err("more than a hundred years ahead; leave it out for what does not expire")
-    } else {
-        Ok(())
     }
 }
 

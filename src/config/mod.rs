@@ -26,7 +26,7 @@ use tracing::Level;
 pub use self::{
     database::{DatabaseServer, DatabaseUrl},
     effective::Effective,
-    environment::Environment,
+    environment::{Environment, SECRET_VARIABLES},
     error::{Error, Origin, Problem},
     flags::Flags,
     issuer::{PlainHttp, server_url},
@@ -51,6 +51,8 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// Where the public listener binds; port 0 takes a free one.
     pub listen_public: SocketAddr,
+    /// Where the administrators' listener binds, likewise; none = it is off.
+    pub listen_admin: Option<SocketAddr>,
     /// What the listener proves itself with; none = plain HTTP.
     pub tls: Option<Tls>,
     /// How the revocation list is kept current.
@@ -143,7 +145,7 @@ impl Settings {
         Self::of(&layers)
     }
 
-    /// The URL of the public listener, bound there.
+    /// The URL of a listener, bound there.
     #[must_use]
     pub fn listener_url(&self, bound: SocketAddr) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
@@ -152,11 +154,13 @@ impl Settings {
 
     fn of(layers: &Layers<'_>) -> Result<Self, Error> {
         let level = layers.find("log.level")?;
+        let listen_public = layers.read("listen.public", parse::listener)?;
         Ok(Self {
             data_dir: layers.read("data_dir", parse::folder)?,
             database: database::server(layers)?,
             issuer: layers.read("issuer", issuer::issuer)?,
-            listen_public: layers.read("listen.public", parse::listener)?,
+            listen_public,
+            listen_admin: listen_admin(layers, listen_public)?,
             tls: tls::tls(layers)?,
             revocation: revocation(layers)?,
             client_address: ClientAddress {
@@ -179,6 +183,20 @@ impl Settings {
             new_master_key: MasterKeySetting::read(layers.environment, master_key::NEW_VARIABLE)?,
         })
     }
+}
+
+/// Whoever lets the system choose one port has several servers on a machine: the other port is not one
+/// that they would all want.
+fn listen_admin(layers: &Layers<'_>, public: SocketAddr) -> Result<Option<SocketAddr>, Error> {
+    let found = layers.find("listen.admin")?;
+    let mut address = found.by(parse::listener_or_off)?;
+    if let Some(address) = &mut address
+        && found.origin == Origin::Default
+        && public.port() == 0
+    {
+        address.set_port(0);
+    }
+    Ok(address)
 }
 
 fn revocation(layers: &Layers<'_>) -> Result<Revocation, Error> {

@@ -49,6 +49,16 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, Problem> {
     })
 }
 
+/// The same, or none.
+pub(super) fn listener_or_off(text: &str) -> Result<Option<SocketAddr>, Problem> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Problem::new("it is not an IP address with a port", "write 127.0.0.1:8081, [::1]:8081, or off")
+    })
+}
+
 /// A whole number and its unit: `500ms`, `30s`, `15m`, `12h`, `30d`.
 ///
 /// # Errors

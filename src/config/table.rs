@@ -53,6 +53,14 @@ pub const SETTINGS: &[Setting] = &[
         list: false,
     },
     Setting {
+        name: "listen.admin",
+        flag: "listen-admin",
+        env: "PORTCULLIS_LISTEN_ADMIN",
+        default: "127.0.0.1:8081",
+        help: "Address of the administrators' listener, or off; unset, a free port where listen.public takes one",
+        list: false,
+    },
+    Setting {
         name: "tls.cert",
         flag: "tls-cert",
         env: "PORTCULLIS_TLS_CERT",

@@ -36,6 +36,9 @@ fn nothing_set_gives_the_documented_defaults() {
         database: None,
         issuer: None,
         listen_public: 127.0.0.1:8080,
+        listen_admin: Some(
+            127.0.0.1:8081,
+        ),
         tls: None,
         revocation: Revocation {
             poll: 5s,
@@ -76,6 +79,20 @@ fn flag_beats_environment_beats_file_beats_default() {
     assert_eq!(port(&[], variable, file), 2);
     assert_eq!(port(&[], &[], file), 3);
     assert_eq!(port(&[], &[], ""), 8080);
+}
+
+#[test]
+fn the_administrators_listener_may_be_off_and_takes_a_free_port_where_the_other_one_does() {
+    let admin = |arguments: &[&str]| load(arguments, &[], "").unwrap().listen_admin;
+    let at = |address: &str| Some(address.parse().unwrap());
+    assert_eq!(admin(&["--listen-public", "127.0.0.1:0"]), at("127.0.0.1:0"));
+    assert_eq!(admin(&["--listen-public", "0.0.0.0:9000"]), at("127.0.0.1:8081"));
+    assert_eq!(admin(&["--listen-public", "127.0.0.1:0", "--listen-admin", "[::1]:8081"]), at("[::1]:8081"));
+    assert_eq!(admin(&["--listen-admin", "off"]), None);
+    for wrong in ["", "OFF", "none", ":8081", "localhost:8081"] {
+        let told = refusal(&["--listen-admin", wrong], &[], "");
+        assert!(told.contains("write 127.0.0.1:8081, [::1]:8081, or off"), "{wrong}: {told}");
+    }
 }
 
 #[test]
@@ -165,10 +182,10 @@ fn what_the_file_cannot_say_is_refused_with_its_line() {
     let messages = table.map(|file| refusal(&[], &[], file));
 
     insta::assert_snapshot!(messages.join("\n"), @r#"
-    listen (portcullis.toml line 2): there is no such setting; remove it or use one of listen.public
-    listen.pubic (portcullis.toml line 3): there is no such setting; remove it or use one of listen.public
-    listne (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, verify.default_project, log.format, log.level
-    "listen.public" (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, verify.default_project, log.format, log.level
+    listen (portcullis.toml line 2): there is no such setting; remove it or use one of listen.public, listen.admin
+    listen.pubic (portcullis.toml line 3): there is no such setting; remove it or use one of listen.public, listen.admin
+    listne (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, listen.admin, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, verify.default_project, log.format, log.level
+    "listen.public" (portcullis.toml line 1): there is no such setting; remove it or use one of data_dir, issuer, database, listen.public, listen.admin, tls.cert, tls.key, store.connections, store.listen, store.prepare, revocation.poll, revocation.max_age, client_address.trusted_proxies, client_address.header, signing.rotate_every, issuance.retention, throttle.key_failures, throttle.address_failures, verify.default_project, log.format, log.level
     log.level (portcullis.toml line 2): this is a boolean; write a text in quotes
     log.level (portcullis.toml line 2): this is a list; write a text in quotes
     client_address.trusted_proxies (portcullis.toml line 2): this is a list of other things than text; write a list of texts in quotes
@@ -202,7 +219,7 @@ fn a_misspelt_variable_is_refused_and_those_of_kubernetes_are_not() {
 
     let message = refusal(&[], &[("PORTCULLIS_LISTEN_PUBIC", "0.0.0.0:80")], "");
 
-    insta::assert_snapshot!(message, @"environment PORTCULLIS_LISTEN_PUBIC: there is no such setting; remove it or use one of PORTCULLIS_LISTEN_PUBLIC");
+    insta::assert_snapshot!(message, @"environment PORTCULLIS_LISTEN_PUBIC: there is no such setting; remove it or use one of PORTCULLIS_LISTEN_PUBLIC, PORTCULLIS_LISTEN_ADMIN");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
 
 use portcullis_guard::{Allowlist, Audience, KeyId, Position, ProjectId, Scope, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,20 @@ impl KeyState {
     }
 }
 
+/// A text that is no [`KeyState`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key is active, blocked or deleted")]
+pub struct InvalidKeyState;
+
+impl FromStr for KeyState {
+    type Err = InvalidKeyState;
+
+    fn from_str(raw: &str) -> Result<Self, InvalidKeyState> {
+        let known = [Self::Active, Self::Blocked, Self::Deleted];
+        known.into_iter().find(|state| state.as_str() == raw).ok_or(InvalidKeyState)
+    }
+}
+
 impl fmt::Display for KeyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -119,6 +135,17 @@ pub enum InvalidDetails {
     /// The name is empty or too long for a table.
     #[error("a name has 1 to 200 characters and no control characters")]
     Name,
+}
+
+impl InvalidDetails {
+    /// What of the key cannot be.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Reserved(_) | Self::NotAdministrative(_) => "permissions",
+            Self::Name => "name",
+        }
+    }
 }
 
 /// What a tenant's key may hold of the reserved scopes.
@@ -169,6 +196,44 @@ impl KeyDetails {
 pub fn check_name(name: &str) -> Result<(), InvalidDetails> {
     let fits = !name.trim().is_empty() && name.chars().count() <= 200 && !name.chars().any(char::is_control);
     if fits { Ok(()) } else { Err(InvalidDetails::Name) }
+}
+
+/// Far enough for any key, and near enough to notice milliseconds in place of seconds.
+const LATEST: Duration = Duration::from_hours(36_525 * 24);
+
+/// Why something cannot end at a time: what that time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text())]
+pub enum InvalidEnd {
+    /// It is over.
+    Past,
+    /// Nobody means it.
+    Far,
+}
+
+impl InvalidEnd {
+    /// What the time is.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Past => "not ahead; to end a key now, block or delete it; to end a secret, expire it",
+            Self::Far => "more than a hundred years ahead; leave it out for what does not expire",
+        }
+    }
+}
+
+/// Whether something may be given an end at this time.
+///
+/// # Errors
+/// See [`InvalidEnd`].
+pub fn check_end(at: Timestamp, now: Timestamp) -> Result<(), InvalidEnd> {
+    if at <= now {
+        Err(InvalidEnd::Past)
+    } else if at > now.after(LATEST) {
+        Err(InvalidEnd::Far)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

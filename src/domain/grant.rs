@@ -13,6 +13,7 @@ use portcullis_guard::{
 
 use super::algorithm::SigningAlgorithm;
 use super::api_key::{ApiKey, KeyState, Lifetime};
+use super::authority;
 use super::catalogue::Catalogue;
 use super::includes::{Includes, Reach};
 use super::project::Project;
@@ -250,7 +251,11 @@ pub(super) fn check_alive(key: &ApiKey, now: Timestamp) -> Result<(), Refusal> {
 fn narrow_scope(record: &MintRecord, asked: &ScopeSet) -> Result<ScopeSet, Refusal> {
     let details = &record.key.details;
     if !asked.is_empty() {
-        let held = |scope: &&Scope| record.includes.covers(&details.permissions, &record.reach, scope);
+        let administrative = record.project.id.as_str() == ProjectId::ADMINISTRATION;
+        let held = |scope: &&Scope| {
+            record.includes.covers(&details.permissions, &record.reach, scope)
+                || administrative && authority::covers(&details.permissions, scope)
+        };
         let beyond: Vec<Scope> = asked.iter().filter(|scope| !held(scope)).cloned().collect();
         return if beyond.is_empty() { Ok(asked.clone()) } else { Err(Refusal::Scope(beyond)) };
     }

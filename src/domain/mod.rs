@@ -8,6 +8,7 @@ pub mod algorithm;
 pub mod api_key;
 pub mod audit;
 pub mod auth_method;
+pub mod authority;
 pub mod base62;
 pub mod catalogue;
 pub mod edit;
@@ -26,6 +27,7 @@ pub mod signing_key;
 pub use algorithm::SigningAlgorithm;
 pub use api_key::{ApiKey, KeyDetails, KeyState, Lifetime};
 pub use auth_method::{AuthMethod, AuthMethods};
+pub use authority::Authority;
 pub use catalogue::{Catalogue, CatalogueScope};
 pub use feed::{Changed, Ends, FeedDraft, FeedEntry, Tag};
 pub use portcullis_guard::{

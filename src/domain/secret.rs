@@ -167,6 +167,20 @@ impl Pepper {
         let tag = hmac::sign(&self.0, secret.0.as_slice());
         SecretDigest(tag.as_ref().try_into().expect("HMAC-SHA-256 gives 32 bytes"))
     }
+
+    /// A mark under which we know again what we gave out for one purpose, on every node. Its key is one of
+    /// its own, so that no mark is ever the digest of a secret.
+    #[must_use]
+    pub fn mark(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 16] {
+        let own = hmac::sign(&self.0, format!("portcullis mark: {purpose}, version 1").as_bytes());
+        let mut mark = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()));
+        for part in parts {
+            // With their lengths: no byte can move from one to the next.
+            mark.update(&(part.len() as u64).to_be_bytes());
+            mark.update(part);
+        }
+        mark.sign().as_ref()[..16].try_into().expect("HMAC-SHA-256 gives 32 bytes")
+    }
 }
 
 impl fmt::Debug for Pepper {

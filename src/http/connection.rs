@@ -20,6 +20,31 @@ use crate::web::Turns;
 
 /// The most connections at a time, if the system allows so many files.
 const MOST: u64 = 10_000;
+/// The same for administrators.
+const MOST_OF_ADMINISTRATORS: u64 = 500;
+
+/// How many connections one listener may have at a time. Each has places of its own: however crowded it
+/// is elsewhere, administrators get in.
+#[derive(Clone, Debug)]
+pub(super) struct Places(Arc<Semaphore>);
+
+impl Places {
+    /// Most of the files that may be open: a quarter is left for the database and all else.
+    pub(super) fn for_everybody() -> Self {
+        Self::of(|files| (files / 4 * 3).min(MOST))
+    }
+
+    /// A part of that quarter.
+    pub(super) fn for_administrators() -> Self {
+        Self::of(|files| (files / 16).min(MOST_OF_ADMINISTRATORS))
+    }
+
+    fn of(share: impl FnOnce(u64) -> u64) -> Self {
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let most = share(files.unwrap_or(u64::MAX));
+        Self(Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1).max(1))))
+    }
+}
 
 /// Gives each connection a place and watches it.
 #[derive(Clone)]
@@ -33,16 +58,9 @@ pub(super) struct Watching<A> {
 impl<A> Watching<A> {
     /// Lets go of connections between one and two spans of `idle` after their last request, and with
     /// their next answer once the server is about to stop.
-    pub(super) fn new(inner: A, idle: Duration, drain: Drain) -> Self {
-        Self { inner, idle, drain, places: Arc::new(Semaphore::new(places())) }
+    pub(super) fn new(inner: A, idle: Duration, drain: Drain, Places(places): Places) -> Self {
+        Self { inner, idle, drain, places }
     }
-}
-
-/// A quarter of the files that may be open is left for the database and all else.
-fn places() -> usize {
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let most = files.map_or(MOST, |files| (files / 4 * 3).min(MOST));
-    usize::try_from(most).unwrap_or(1).max(1)
 }
 
 type Accepted<T, S> = Pin<Box<dyn Future<Output = io::Result<(T, S)>> + Send>>;

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 
 use super::Patience;
-use super::connection::Watching;
+use super::connection::{Places, Watching};
 use super::drain::Drain;
 
 /// The longest head of a request, in bytes.
@@ -43,8 +43,8 @@ pub(super) fn limit(http: &mut Builder<TokioExecutor>, patience: Patience) {
 }
 
 /// Who is let in over plain TCP.
-pub(super) fn plainly(patience: Patience, drain: Drain) -> Watching<NoDelayAcceptor> {
-    Watching::new(NoDelayAcceptor::new(), idle(patience), drain)
+pub(super) fn plainly(patience: Patience, drain: Drain, places: Places) -> Watching<NoDelayAcceptor> {
+    Watching::new(NoDelayAcceptor::new(), idle(patience), drain, places)
 }
 
 /// Who is let in over TLS.
@@ -52,9 +52,10 @@ pub(super) fn by_tls(
     served: RustlsConfig,
     patience: Patience,
     drain: Drain,
+    places: Places,
 ) -> Watching<RustlsAcceptor<NoDelayAcceptor>> {
     let tls = RustlsAcceptor::new(served).handshake_timeout(patience.head);
-    Watching::new(tls.acceptor(NoDelayAcceptor::new()), idle(patience), drain)
+    Watching::new(tls.acceptor(NoDelayAcceptor::new()), idle(patience), drain, places)
 }
 
 /// Longer than a head may take, so that HTTP/1 has the first word.

@@ -1,6 +1,7 @@
-//! The public listener: the routes, the layers around them in order, and how it starts and stops.
+//! The listeners: the routes, what is around each request, and how they start and stop.
 
 mod connection;
+mod door;
 mod drain;
 mod health;
 mod limits;
@@ -23,13 +24,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
+use crate::admin;
 use crate::forward_auth;
 use crate::oauth;
-use crate::web::Server;
+use crate::web::{Server, metrics};
 use drain::Drain;
 
+pub use door::Listener;
 pub use renewal::look as look_at_certificate;
-pub use serve::{Listener, Running};
+pub use serve::{Listeners, Running};
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
@@ -51,44 +54,72 @@ impl Default for Patience {
     }
 }
 
+/// How a listener says that it has no answer.
+type Say = fn(StatusCode, &'static str, &'static str) -> Response;
+
+/// What is around each request of a listener.
+#[derive(Clone)]
+struct Around {
+    server: Arc<Server>,
+    patience: Patience,
+    say: Say,
+}
+
 /// All that the public listener answers.
 pub fn router(server: Arc<Server>) -> Router {
     router_for(server, Patience::default(), Drain::default())
 }
 
+/// All that the administrators' listener answers.
+pub fn admin_router(server: Arc<Server>) -> Router {
+    admin_router_for(server, Patience::default(), Drain::default())
+}
+
 /// [`router`], with another patience than usual, for a server that may be about to stop.
 fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
-    oauth::routes(&server.issuer)
-        .merge(forward_auth::routes())
+    let routes =
+        oauth::routes(&server.issuer).merge(forward_auth::routes()).route(openapi::PATH, get(openapi::serve));
+    finish(routes, drain, Around { server, patience, say: plain })
+}
+
+/// [`admin_router`], likewise.
+fn admin_router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
+    // Without a token: it tells of nobody, and who may reach this listener may know how the server is.
+    let routes = admin::routes().route("/metrics", get(metrics));
+    finish(routes, drain, Around { server, patience, say: admin::problem })
+}
+
+/// What every listener has: health, an answer where there is nothing, and what is around each request.
+fn finish(routes: Router<Arc<Server>>, drain: Drain, around: Around) -> Router {
+    let (say, server) = (around.say, around.server.clone());
+    routes
         .route("/healthz", get(health::alive))
         .route("/readyz", get(move |server| ready(health::ready(server, &drain))))
-        .route(openapi::PATH, get(openapi::serve))
-        .fallback(|| async { plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here") })
-        .method_not_allowed_fallback(|| async {
-            let why = "this endpoint does not take this method";
-            plain(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", why)
+        .fallback(async move || say(StatusCode::NOT_FOUND, "not_found", "there is nothing here"))
+        .method_not_allowed_fallback(async move || {
+            say(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "this endpoint does not take this method")
         })
-        .with_state(server.clone())
-        .layer(from_fn_with_state((server, patience), attend))
+        .with_state(server)
+        .layer(from_fn_with_state(around, attend))
 }
 
 /// What every request meets, in one layer, because each costs. From the outside in: it has an id and is
 /// told of; nothing that we answer is anything but what it says it is; it is clear who is meant; slow
 /// senders are let go; a panic of one request is that request's 500.
 async fn attend(
-    State((server, patience)): State<(Arc<Server>, Patience)>,
+    State(Around { server, patience, say }): State<Around>,
     request: Request,
     next: Next,
 ) -> Response {
     let limit = patience.request + oauth::longest_wait(request.uri().path());
     let answer = async |request| {
-        let mut response = strict::answer(limit, request, next).await;
+        let mut response = strict::answer(limit, say, request, next).await;
         response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);
         response
     };
     tell::tell(&server, request, answer).await
 }
 
-fn plain(status: StatusCode, error: &str, why: &str) -> Response {
+fn plain(status: StatusCode, error: &'static str, why: &'static str) -> Response {
     (status, axum::Json(json!({ "error": error, "error_description": why }))).into_response()
 }

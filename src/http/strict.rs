@@ -12,30 +12,30 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
-use super::plain;
+use super::Say;
 
 /// The answer, unless it is not clear who is meant, or it takes longer than `limit`, the request's body
 /// included; of a panic as well.
 ///
 /// RFC 9112 §3.2: no `Host`, or more than one, and it cannot be told who is meant. In HTTP/2 that is what
 /// `:authority` says, and a `Host` may only repeat it (RFC 9113 §8.3.1).
-pub(super) async fn answer(limit: Duration, request: Request, next: Next) -> Response {
+pub(super) async fn answer(limit: Duration, say: Say, request: Request, next: Next) -> Response {
     let version = request.version();
     if !is_clear(&request) {
         let why = match version {
             Version::HTTP_2 => "a request of HTTP/2 has one `:authority`, and no other `Host`",
             _ => "a request of HTTP/1.1 has exactly one `Host` header",
         };
-        return last(version, plain(StatusCode::BAD_REQUEST, "invalid_request", why));
+        return last(version, say(StatusCode::BAD_REQUEST, "invalid_request", why));
     }
     // Nothing of a request outlives it here, so nothing half done is left behind by a panic.
     match timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
         Ok(Ok(response)) => response,
         // What it says may hold anything; where it happened, the panic hook has told.
-        Ok(Err(_panic)) => plain(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed"),
+        Ok(Err(_panic)) => say(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the server failed"),
         Err(_late) => {
             let why = "the request took too long";
-            last(version, plain(StatusCode::REQUEST_TIMEOUT, "invalid_request", why))
+            last(version, say(StatusCode::REQUEST_TIMEOUT, "invalid_request", why))
         }
     }
 }

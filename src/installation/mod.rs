@@ -17,8 +17,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::config::Settings;
-use crate::domain::ProjectId;
 use crate::domain::audit::{Act, Actor, AuditDraft};
+use crate::domain::{Authority, ProjectId};
 use crate::entropy::Entropy;
 use crate::keys::acts::Acts;
 use crate::signing::{DataKeys, Error as SigningError, WrongMasterKey};
@@ -181,6 +181,9 @@ impl Installation {
             issuer: self.issuer.clone(),
             actor,
             address: None,
+            authority: Authority::Whole,
+            expecting: None,
+            witness: None,
         }
     }
 }

@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 
 use crate::domain::api_key::InvalidDetails;
 use crate::domain::audit::{Act, Actor, AuditDraft};
+use crate::domain::authority::{Authority, Beyond, Right};
 use crate::domain::catalogue::InvalidEntry;
 use crate::domain::edit::{EditRefused, KeyChange, KeyEdit};
-use crate::domain::feed::{Changed, FeedDraft, Tag};
+use crate::domain::feed::{Changed, FeedDraft, Published, Tag};
 use crate::domain::grant::MintRecord;
 use crate::domain::signing_key::SigningKeyState;
 use crate::domain::{
     ApiKey, Audience, KeyDetails, KeyId, KeyState, Pepper, Position, ProjectId, Reason, Secret, SigningKeyId,
+    Timestamp,
 };
 use crate::entropy::Entropy;
 use crate::signing::{Error as SigningError, InvalidPrivateKey, SealingKey};
@@ -30,6 +32,9 @@ pub enum Error {
     /// The key may not be edited like this.
     #[error(transparent)]
     Edit(#[from] EditRefused),
+    /// Whoever acts may not.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
     /// The key may not be like this.
     #[error(transparent)]
     Details(#[from] InvalidDetails),
@@ -89,7 +94,17 @@ pub struct Acts {
     pub actor: Actor,
     /// From where.
     pub address: Option<IpAddr>,
+    /// In whose authority.
+    pub authority: Authority,
+    /// The state that whoever acts has seen, if that matters: where key or project has moved on from it, the
+    /// act is a [`StoreError::Conflict`].
+    pub expecting: Option<Position>,
+    /// Who learns of each entry of the feed before the act is acknowledged: the node that carries it out.
+    pub witness: Option<Witness>,
 }
+
+/// Takes up an entry of the feed that was just committed.
+pub type Witness = Arc<dyn Fn(&Published) + Send + Sync>;
 
 /// Why somebody acts.
 #[derive(Clone, Debug, Default)]
@@ -110,9 +125,11 @@ impl Acts {
         project: &ProjectId,
         details: KeyDetails,
     ) -> Result<(ApiKey, Secret), Error> {
+        self.authority.check(Right::WriteKeys, Some(project))?;
         let project = self.store.project(project).await?.ok_or(StoreError::Missing("project"))?;
         details.check(&project.id)?;
         self.check_audiences(&project.id, &details).await?;
+        self.check_reach(&project.id, &details).await?;
         let (id, secret) = Secret::generate(project.kind, &self.entropy.bytes());
         let mut key = ApiKey {
             id,
@@ -124,6 +141,7 @@ impl Acts {
         };
         let new = self.new_key(&key, &secret);
         key.changed = self.store.create_key(&new).await?;
+        self.tell(&new.feed, new.audit.at, key.changed);
         Ok((key, secret))
     }
 
@@ -166,7 +184,7 @@ impl Acts {
     pub async fn act_on_key(&self, id: &KeyId, act: KeyAct, why: &Why) -> Result<Done, Error> {
         for _ in 1..TRIES {
             match self.try_act_on_key(id, act, why).await {
-                Err(Error::Store(StoreError::Conflict)) => {}
+                Err(Error::Store(StoreError::Conflict)) if self.expecting.is_none() => {}
                 done => return done,
             }
         }
@@ -184,10 +202,34 @@ impl Acts {
         self.commit(&record, edit, explained(json!({}), why)).await
     }
 
-    /// All that is stored of a key.
-    pub(super) async fn record(&self, id: &KeyId) -> Result<MintRecord, Error> {
-        let found = self.store.mint_record(&Lookup::Id(id.clone())).await?;
-        Ok(found.value.ok_or(StoreError::Missing("API key"))?)
+    /// All that is stored of a key. One of which whoever acts may see nothing is as if it were not there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn record(&self, id: &KeyId) -> Result<MintRecord, Error> {
+        let found = self.store.mint_record(&Lookup::Id(id.clone())).await?.value;
+        let seen = found.filter(|record| self.authority.concerns_keys_of(&record.project.id));
+        Ok(seen.ok_or(StoreError::Missing("API key"))?)
+    }
+
+    /// Whether an administrator's key may be like this, by the hand of whoever acts; a tenant's has nothing
+    /// to do with their own reach.
+    async fn check_reach(&self, project: &ProjectId, details: &KeyDetails) -> Result<(), Error> {
+        if project.as_str() != ProjectId::ADMINISTRATION {
+            return Ok(());
+        }
+        let Actor::Key(own) = &self.actor else { return Ok(self.authority.check_reach(details, None)?) };
+        let own = self.store.key_part(&Lookup::Id(own.clone())).await?.value;
+        let own = own.ok_or(StoreError::Missing("API key"))?;
+        Ok(self.authority.check_reach(details, own.key.details.expires_at)?)
+    }
+
+    /// What was committed is known here before anybody is answered.
+    pub(super) fn tell(&self, feed: &FeedDraft, at: Timestamp, position: Position) {
+        if let Some(witness) = &self.witness {
+            let (tag, entry, ends) = (feed.tag, feed.entry.clone(), feed.ends.at(at));
+            witness(&Published { position, tag, entry, ends });
+        }
     }
 
     /// Carries out an edit of a key that was decided on this record.
@@ -198,6 +240,13 @@ impl Acts {
         detail: Value,
     ) -> Result<Done, Error> {
         let (key, now) = (&record.key, self.clock.now());
+        self.authority.check(edit.right(), Some(&key.project))?;
+        if let Some(details) = edit.gives(key) {
+            self.check_reach(&key.project, details).await?;
+        }
+        if self.expecting.is_some_and(|expected| expected != key.changed) {
+            return Err(StoreError::Conflict.into());
+        }
         let live = record.secrets.iter().filter(|secret| secret.is_live(now)).count();
         edit.check(key, live, now)?;
         let narrowed = edit.is_narrowing(key, &record.catalogue);
@@ -210,6 +259,7 @@ impl Acts {
             edit,
         };
         let position = self.store.change_key(&change).await?;
+        self.tell(&change.feed, change.audit.at, position);
         Ok(Done { project: key.project.clone(), position, narrowed })
     }
 
@@ -278,7 +328,7 @@ fn described(details: &KeyDetails) -> Value {
         "token_lifetime": details.token_lifetime.map(crate::domain::Lifetime::secs),
         "require_scope": details.require_scope,
         "live_tokens": details.live_tokens,
-        "expires_at": details.expires_at.map(crate::domain::Timestamp::secs),
+        "expires_at": details.expires_at.map(Timestamp::secs),
     })
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::acts::{Acts, Done, Error};
 use crate::domain::api_key::check_name;
 use crate::domain::audit::Act;
+use crate::domain::authority::Right;
 use crate::domain::edit::{ProjectChange, ProjectEdit};
 use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::grant::is_of_issuer;
@@ -34,6 +35,7 @@ impl Acts {
         kind: ProjectKind,
         live_tokens: Option<NonZeroU32>,
     ) -> Result<Project, Error> {
+        self.authority.check(Right::WriteProjects, None)?;
         check_name(name)?;
         let id = format!("prj_{}", base62::encode::<16>(&self.entropy.bytes::<16>()));
         let id: ProjectId = id.parse().expect("base62 and an underscore are a well-formed project id");
@@ -51,8 +53,9 @@ impl Acts {
         let feed = FeedDraft::changed(Changed::Project { project: project.id.clone() }, self.tag());
         let detail = json!({ "name": name, "kind": kind, "live_tokens": live_tokens });
         let audit = self.audit(Act::CreateProject, Some(&project.id), project.id.as_str(), detail);
-        project.changed =
-            self.store.create_project(&NewProject { project: project.clone(), feed, audit }).await?;
+        let new = NewProject { project: project.clone(), feed, audit };
+        project.changed = self.store.create_project(&new).await?;
+        self.tell(&new.feed, at, project.changed);
         Ok(project)
     }
 
@@ -133,15 +136,21 @@ impl Acts {
         target: String,
         detail: Value,
     ) -> Result<Done, Error> {
+        self.authority.check(Right::WriteProjects, Some(id))?;
         if id.as_str() == ProjectId::ADMINISTRATION {
             return Err(Error::BuiltIn);
         }
         let project = self.store.project(id).await?.ok_or(StoreError::Missing("project"))?;
+        if self.expecting.is_some_and(|expected| expected != project.changed) {
+            return Err(StoreError::Conflict.into());
+        }
         let catalogue = self.store.catalogue(id).await?;
         let narrowed = edit.is_narrowing(&project, &catalogue);
         let feed = edit.feed(&project, &catalogue, self.tag());
         let audit = self.audit(edit.act(), Some(id), &target, detail);
-        let position = self.store.change_project(&ProjectChange { project, edit, feed, audit }).await?;
+        let change = ProjectChange { project, edit, feed, audit };
+        let position = self.store.change_project(&change).await?;
+        self.tell(&change.feed, change.audit.at, position);
         Ok(Done { project: id.clone(), position, narrowed })
     }
 }

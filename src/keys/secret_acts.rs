@@ -71,7 +71,7 @@ impl Acts {
     ) -> Result<Done, Error> {
         for _ in 1..TRIES {
             match self.try_expire_secret(id, secret, delay, why).await {
-                Err(Error::Store(StoreError::Conflict)) => {}
+                Err(Error::Store(StoreError::Conflict)) if self.expecting.is_none() => {}
                 done => return done,
             }
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::acts::{Acts, Done, Error, Why};
 use crate::domain::audit::Act;
+use crate::domain::authority::Right;
 use crate::domain::edit::ProjectEdit;
 use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::signing_key::{
@@ -22,6 +23,11 @@ impl Acts {
     /// # Errors
     /// See [`Error`]; [`StoreError::Conflict`] if somebody else rotated meanwhile.
     pub async fn rotate_signing_key(&self, line: Line) -> Result<StoredSigningKey, Error> {
+        self.authority.check(Right::WriteSigning, None)?;
+        self.announce(line).await
+    }
+
+    async fn announce(&self, line: Line) -> Result<StoredSigningKey, Error> {
         let stored = self.store.signing_keys().await?;
         let change = rotate(&lives(&stored), line, self.clock.now());
         let new = generate(line, change.new, &self.signing, self.entropy.as_ref());
@@ -31,7 +37,8 @@ impl Acts {
         let audit = self.audit(Act::RotateSigningKey, None, new.kid.as_str(), detail);
         let (expected, retired) = (expected(&stored), change.retired);
         let change = SigningKeysChange { expected, new: Some(new.clone()), retired, feed, audit };
-        self.store.change_signing_keys(&change).await?;
+        let position = self.store.change_signing_keys(&change).await?;
+        self.tell(&change.feed, change.audit.at, position);
         Ok(new)
     }
 
@@ -45,6 +52,7 @@ impl Acts {
         kid: &SigningKeyId,
         why: &Why,
     ) -> Result<Option<StoredSigningKey>, Error> {
+        self.authority.check(Right::WriteSigning, None)?;
         let stored = self.store.signing_keys().await?;
         let decided = retire_now(&lives(&stored), kid, self.clock.now());
         let (gone, succession) = decided.ok_or(StoreError::Missing("signing key"))?;
@@ -56,7 +64,8 @@ impl Acts {
         let audit = self.audit(Act::RetireSigningKey, None, kid.as_str(), detail);
         let expected = expected(&stored);
         let change = SigningKeysChange { expected, new: new.clone(), retired: vec![gone], feed, audit };
-        self.store.change_signing_keys(&change).await?;
+        let position = self.store.change_signing_keys(&change).await?;
+        self.tell(&change.feed, change.audit.at, position);
         Ok(new)
     }
 
@@ -67,6 +76,7 @@ impl Acts {
     /// [`Error::KnownSigningKey`], also for one that was revoked or is gone; [`StoreError::Conflict`]
     /// if somebody else rotated meanwhile.
     pub async fn import_signing_key(&self, key: &PrivateKey, why: &Why) -> Result<StoredSigningKey, Error> {
+        self.authority.check(Right::WriteSigning, None)?;
         let (stored, now) = (self.store.signing_keys().await?, self.clock.now());
         if let Some(known) = stored.iter().find(|known| known.kid == *key.kid()) {
             return Err(Error::KnownSigningKey { kid: known.kid.clone(), state: known.times.state(now) });
@@ -81,7 +91,8 @@ impl Acts {
         let audit = self.audit(Act::ImportSigningKey, None, new.kid.as_str(), detail);
         let (expected, retired) = (expected(&stored), change.retired);
         let change = SigningKeysChange { expected, new: Some(new.clone()), retired, feed, audit };
-        self.store.change_signing_keys(&change).await?;
+        let position = self.store.change_signing_keys(&change).await?;
+        self.tell(&change.feed, change.audit.at, position);
         Ok(new)
     }
 
@@ -90,6 +101,7 @@ impl Acts {
     /// # Errors
     /// See [`Error`]; [`StoreError::Missing`] if there is no such key, or it is gone.
     pub async fn export_signing_key(&self, kid: &SigningKeyId, why: &Why) -> Result<PrivateKey, Error> {
+        self.authority.check(Right::WriteSigning, None)?;
         let (stored, now) = (self.store.signing_keys().await?, self.clock.now());
         let mut published = stored.iter().filter(|key| key.times.state(now).is_published());
         let found = published.find(|key| key.kid == *kid).ok_or(StoreError::Missing("signing key"))?;
@@ -156,13 +168,14 @@ impl Acts {
         algorithm: SigningAlgorithm,
     ) -> Result<Done, Error> {
         let now = self.clock.now();
-        // First, so that a mistyped project announces no key.
+        // First, so that neither a stranger nor a mistyped project announces a key.
+        self.authority.check(Right::WriteProjects, Some(project))?;
         self.store.project(project).await?.ok_or(StoreError::Missing("project"))?;
         let stored = self.store.signing_keys().await?;
         let line = Line::tokens(algorithm);
         let in_line = |key: &StoredSigningKey| key.line() == line && key.times.retires_at.is_none();
         if !stored.iter().any(|key| in_line(key) && key.times.state(now).is_published()) {
-            self.rotate_signing_key(line).await?;
+            self.announce(line).await?;
         }
         let detail: Value = json!({ "algorithm": algorithm });
         self.change_project(project, ProjectEdit::SetAlgorithm(algorithm), algorithm.to_string(), detail)

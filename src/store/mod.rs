@@ -10,6 +10,7 @@ mod import;
 mod issued;
 mod postgres;
 mod rows;
+mod search;
 mod signing_keys;
 mod sqlite;
 mod upkeep;
@@ -30,6 +31,7 @@ pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use postgres::{PostgresOptions, PostgresStore};
+pub use search::{Search, WantedKeys, WantedProjects};
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};
@@ -45,6 +47,7 @@ pub trait Store:
     + IssuedTokens
     + SigningKeys
     + AuditLog
+    + Search
     + Upkeep
     + Send
     + Sync
@@ -61,6 +64,7 @@ impl<S> Store for S where
         + IssuedTokens
         + SigningKeys
         + AuditLog
+        + Search
         + Upkeep
         + Send
         + Sync

@@ -67,7 +67,9 @@ impl Refused {
         Self::of(refusal.class(), refusal.reason(), refusal.to_string(), needed)
     }
 
-    fn challenge(&self) -> HeaderValue {
+    /// The challenge that goes with it.
+    #[must_use]
+    pub fn challenge(&self) -> HeaderValue {
         const BARE: &str = "Bearer realm=\"portcullis\"";
         if self.reason == Self::ABSENT {
             return HeaderValue::from_static(BARE);

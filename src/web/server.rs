@@ -8,13 +8,14 @@ use portcullis_guard::{VerifiedClaims, VerifiedTokens, Verifier};
 
 use crate::config;
 use crate::domain::audit::Actor;
-use crate::domain::{ProjectId, TokenRefusal};
+use crate::domain::feed::Published;
+use crate::domain::{Authority, ProjectId, TokenRefusal};
 use crate::entropy::Entropy;
 use crate::issuance::{IssuanceLog, Retention};
-use crate::keys::acts::{Acts, Error as ActError};
+use crate::keys::acts::{Acts, Error as ActError, Witness};
 use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits, Uses};
 use crate::metrics::Metrics;
-use crate::revocation::{self, Copy, Limits, Sync};
+use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
@@ -64,6 +65,8 @@ pub struct Server {
     pub default_project: Option<ProjectId>,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
+    /// Takes up what this node publishes itself.
+    witness: Witness,
     data_keys: DataKeys,
 }
 
@@ -128,11 +131,9 @@ impl Server {
             rotate_every,
             issuance_retention,
         } = parts;
-        let ring = Ring::open(&store.signing_keys().await?, &data_keys.signing)?;
-        let keyring = Arc::new(Keyring::new(ring));
+        let keyring = Arc::new(signing_keys(store.as_ref(), &data_keys).await?);
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
-        let limits = Limits { poll: revocation.poll, max_age: revocation.max_age };
-        let copy = Arc::new(Copy::new(clock.clone(), limits));
+        let copy = Arc::new(Copy::new(clock.clone(), limits(revocation)));
         let sync = Arc::new(Sync::new(revocation::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -142,6 +143,7 @@ impl Server {
             followers: vec![records.clone()],
             node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
         }));
+        let witness = witness(copy.clone(), records.clone());
         let throttle = throttled(throttle, &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
@@ -169,6 +171,7 @@ impl Server {
             client_address,
             default_project,
             rotate_every,
+            witness,
             data_keys,
         };
         Ok((Arc::new(server), writer))
@@ -200,6 +203,12 @@ impl Server {
         self.acts(Actor::System, None).rotate_what_is_due(self.rotate_every).await
     }
 
+    /// A mark under which this installation knows again what it gave out for one purpose.
+    #[must_use]
+    pub fn mark(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 16] {
+        self.data_keys.pepper.mark(purpose, parts)
+    }
+
     /// Acts in somebody's name.
     #[must_use]
     pub fn acts(&self, actor: Actor, address: Option<std::net::IpAddr>) -> Acts {
@@ -212,10 +221,29 @@ impl Server {
             issuer: self.issuer.clone(),
             actor,
             address,
+            authority: Authority::Whole,
+            expecting: None,
+            witness: Some(self.witness.clone()),
         }
     }
 }
 
 fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
     Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
+}
+
+async fn signing_keys(store: &dyn Store, data_keys: &DataKeys) -> Result<Keyring, Error> {
+    Ok(Keyring::new(Ring::open(&store.signing_keys().await?, &data_keys.signing)?))
+}
+
+fn limits(set: config::Revocation) -> Limits {
+    Limits { poll: set.poll, max_age: set.max_age }
+}
+
+/// Who learns at once of what this node publishes.
+fn witness(copy: Arc<Copy>, records: Arc<Records>) -> Witness {
+    Arc::new(move |entry: &Published| {
+        copy.apply_own(entry);
+        records.entry(entry);
+    })
 }

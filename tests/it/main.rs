@@ -1,6 +1,7 @@
 //! One binary for all integration tests; its tree mirrors `src/`.
 #![expect(clippy::unwrap_used, reason = "in a test, what must not fail may panic")]
 
+mod admin;
 mod architecture;
 mod canary;
 mod cli;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::admin::view::KeyActed;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
 use crate::cli::values::{self, WhyArgs};
-use crate::domain::{KeyId, Position, ProjectId};
+use crate::domain::KeyId;
 use crate::keys::acts::{Done, KeyAct};
 
 use super::record;
@@ -113,25 +114,22 @@ pub(super) enum Deed {
 /// An act on a key that was carried out.
 #[derive(Debug, Serialize)]
 pub(super) struct Acted {
-    key_id: KeyId,
-    project: ProjectId,
-    position: Position,
-    tokens_revoked: bool,
+    #[serde(flatten)]
+    done: KeyActed,
     #[serde(skip)]
     deed: Deed,
 }
 
 impl Acted {
     pub(super) fn of(key: &KeyId, done: &Done, deed: Deed) -> Self {
-        let (project, tokens_revoked) = (done.project.clone(), done.narrowed);
-        Self { key_id: key.clone(), project, position: done.position, tokens_revoked, deed }
+        Self { done: KeyActed::of(key, done), deed }
     }
 
     fn sentence(&self) -> &'static str {
         match self.deed {
             Deed::RevokedTokensOf => "The key works on: it can mint new ones.",
             Deed::Unblocked => "Tokens that were revoked stay dead; mint new ones.",
-            _ if self.tokens_revoked => "Its outstanding tokens are revoked.",
+            _ if self.done.tokens_revoked => "Its outstanding tokens are revoked.",
             _ => "Its outstanding tokens live on.",
         }
     }
@@ -147,14 +145,14 @@ impl Report for Acted {
             Deed::RevokedTokensOf => "Revoked the tokens of",
             Deed::Regenerated => "Made a new secret for",
         };
-        writeln!(out, "{verb} {}.", self.key_id)?;
+        writeln!(out, "{verb} {}.", self.done.key_id)?;
         writeln!(out, "{}", self.sentence())
     }
 }
 
 impl Report for Shown<'_, Acted> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_secret(out, &self.key.key_id, self.secret)?;
+        write_secret(out, &self.key.done.key_id, self.secret)?;
         writeln!(out, "{}", self.key.sentence())
     }
 }

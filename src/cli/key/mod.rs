@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::output::Page;
 use super::session::Session;
 
-use view::{Details, KeyRow};
+use view::{KeyRow, KeyWhole};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -90,7 +90,7 @@ async fn list(
 
 async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {
     let record = record(session, id).await?;
-    session.output.show(&Details::of(record))
+    session.output.show(&KeyWhole::from(record))
 }
 
 /// All that is stored of a key, which must be there.

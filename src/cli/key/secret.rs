@@ -3,16 +3,15 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use serde::Serialize;
-
+use crate::admin::view::{KeyActed, SecretAdded, SecretEnded};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Page, Report};
 use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry, WhyArgs};
-use crate::domain::{KeyId, Position, ProjectId, SecretId, Timestamp};
+use crate::domain::{KeyId, SecretId, Timestamp};
 
 use super::record;
-use super::view::{SecretRow, write_secret};
+use super::view::{SecretRow, Shown, write_secret};
 
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
@@ -64,15 +63,9 @@ impl Command {
 async fn add(session: &Session, key: KeyId, expires: Option<Expiry>, why: WhyArgs) -> Result<(), Failure> {
     let expires_at = expires.map(|expiry| expiry.from(session.acts.clock.now())).transpose()?;
     let (done, made) = session.acts.add_secret(&key, expires_at, &why.into()).await?;
-    session.output.show(&Added {
-        key_id: key,
-        project: done.project,
-        position: done.position,
-        tokens_revoked: done.narrowed,
-        secret_id: made.id,
-        expires_at: expires_at.map(Timestamp::secs),
-        secret: made.secret.expose(),
-    })
+    let done = KeyActed::of(&key, &done);
+    let added = SecretAdded { done, secret_id: made.id, expires_at: expires_at.map(Timestamp::secs) };
+    session.output.show(&Shown { key: added, secret: made.secret.expose() })
 }
 
 async fn list(session: &Session, key: &KeyId) -> Result<(), Failure> {
@@ -93,11 +86,8 @@ async fn expire(
             .output
             .warn("the key has no secret left, so nobody can use it; `key secret add` gives it one");
     }
-    session.output.show(&Ended {
-        key_id: key,
-        project: done.project,
-        position: done.position,
-        tokens_revoked: done.narrowed,
+    session.output.show(&SecretEnded {
+        done: KeyActed::of(&key, &done),
         expires_at: left
             .iter()
             .map(SecretRow::of)
@@ -107,46 +97,29 @@ async fn expire(
     })
 }
 
-/// A secret that was made.
-#[derive(Serialize)]
-struct Added<'a> {
-    key_id: KeyId,
-    project: ProjectId,
-    position: Position,
-    tokens_revoked: bool,
-    secret_id: SecretId,
-    expires_at: Option<i64>,
-    secret: &'a str,
-}
-
-impl Report for Added<'_> {
+impl Report for Shown<'_, SecretAdded> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_secret(out, &self.key_id, self.secret)?;
-        let end = self.expires_at.map(|end| format!(" and ends {}", Timestamp::from_secs(end)));
-        writeln!(out, "It is called {}{}.", self.secret_id, end.unwrap_or_default())?;
+        let added = &self.key;
+        write_secret(out, &added.done.key_id, self.secret)?;
+        let end = added.expires_at.map(|end| format!(" and ends {}", Timestamp::from_secs(end)));
+        writeln!(out, "It is called {}{}.", added.secret_id, end.unwrap_or_default())?;
         writeln!(out, "The key's other secrets work on; its outstanding tokens live on.")
     }
 }
 
-/// A secret that was given an end.
-#[derive(Serialize)]
-struct Ended {
-    key_id: KeyId,
-    project: ProjectId,
-    position: Position,
-    tokens_revoked: bool,
-    secret_id: SecretId,
-    /// Absent if it ended at once.
-    expires_at: Option<i64>,
-}
-
-impl Report for Ended {
+impl Report for SecretEnded {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.expires_at {
             Some(end) => {
-                writeln!(out, "{} of {} ends {}.", self.secret_id, self.key_id, Timestamp::from_secs(end))?;
+                writeln!(
+                    out,
+                    "{} of {} ends {}.",
+                    self.secret_id,
+                    self.done.key_id,
+                    Timestamp::from_secs(end)
+                )?;
             }
-            None => writeln!(out, "Ended {} of {}.", self.secret_id, self.key_id)?,
+            None => writeln!(out, "Ended {} of {}.", self.secret_id, self.done.key_id)?,
         }
         writeln!(out, "The key's outstanding tokens live on.")
     }

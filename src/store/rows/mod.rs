@@ -16,7 +16,7 @@ use crate::domain::{Position, ProjectId, TokenId};
 
 use super::error::Error;
 
-pub(super) use feed::{FeedRow, HeartbeatRow, tag};
+pub(super) use feed::{HeartbeatRow, page, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
 pub(super) use key::{KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;

@@ -1,5 +1,6 @@
 //! The listener, as strangers reach it.
 
+mod administrators;
 mod bytes;
 mod loops;
 mod multiplexed;

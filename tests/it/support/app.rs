@@ -27,6 +27,7 @@ type Wrap<T> = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<T>>;
 pub(crate) struct App {
     pub(crate) server: Arc<Server>,
     pub(crate) router: Router,
+    pub(crate) admin_router: Router,
     pub(crate) clock: Arc<TestClock>,
     settings: Settings,
     folder: Arc<TempDir>,
@@ -136,9 +137,11 @@ impl Build {
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());
+        let admin_router = portcullis::http::admin_router(server.clone());
         App {
             server,
             router,
+            admin_router,
             clock,
             settings,
             folder,

@@ -48,6 +48,11 @@ impl App {
         }
     }
 
+    /// A request to the administrators' listener.
+    pub(crate) fn administer(&self, method: Method, path: &str) -> Send {
+        Send { router: self.admin_router.clone(), ..self.request(method, path) }
+    }
+
     pub(crate) fn get(&self, path: &str) -> Send {
         self.request(Method::GET, path)
     }
@@ -93,6 +98,11 @@ impl Send {
 
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// A JSON body.
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string().as_bytes())
     }
 
     pub(crate) fn body(mut self, body: &[u8]) -> Self {

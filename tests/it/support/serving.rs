@@ -13,6 +13,8 @@ pub(crate) struct Serving {
     child: Child,
     folder: PathBuf,
     pub(crate) url: String,
+    /// Where administrators are served; empty if nowhere.
+    pub(crate) admin: String,
 }
 
 impl Serving {
@@ -35,9 +37,10 @@ impl Serving {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!((&ready["ready"], &ready["admin"]), (&Value::Bool(true), &Value::Null), "{line}");
+        assert_eq!(ready["ready"], true, "{line}");
         let url = ready["public"].as_str().unwrap().to_owned();
-        Self { child, folder: folder.to_owned(), url }
+        let admin = ready["admin"].as_str().unwrap_or_default().to_owned();
+        Self { child, folder: folder.to_owned(), url, admin }
     }
 
     /// A command of the shell beside it, and what it answered.

@@ -11,8 +11,9 @@ use portcullis::domain::{ApiKey, Audience, Catalogue, KeyId, Position, Project, 
 use portcullis::store::{
     Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
     IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey, NewProject, Projects,
-    Recording, Records, Resealing, Restoration, Restored, SealedKey, SealedRow, SecretUse, SigningKeys,
-    SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
+    Recording, Records, Resealing, Restoration, Restored, SealedKey, SealedRow, Search, SecretUse,
+    SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation, Unavailable, Upkeep,
+    WantedKeys, WantedProjects,
 };
 use portcullis::time::Clock as _;
 
@@ -313,6 +314,17 @@ impl AuditLog for Through {
 
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
         self.store.audit(after, limit).await
+    }
+}
+
+#[async_trait]
+impl Search for Through {
+    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
+        self.store.find_keys(wanted).await
+    }
+
+    async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
+        self.store.find_projects(wanted).await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use portcullis::http::{Listener, Patience, Running};
+use portcullis::http::{Listener, Listeners, Patience, Running};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -33,9 +33,22 @@ impl App {
     /// Serves on a port that is bound already.
     pub(crate) fn listen_on(&self, listener: Listener, patience: Patience) -> Wire {
         let address = listener.address().unwrap();
+        let listeners = Listeners { public: listener, admin: None };
+        Wire { address, running: self.run_on(listeners, patience) }
+    }
+
+    /// The same, with the administrators' listener beside it; where that is.
+    pub(crate) fn listen_for_administrators_too(&self, patience: Patience) -> (Wire, SocketAddr) {
+        let bind = || Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let (public, admin) = (bind(), bind());
+        let (address, for_administrators) = (public.address().unwrap(), admin.address().unwrap());
+        let running = self.run_on(Listeners { public, admin: Some(admin) }, patience);
+        (Wire { address, running }, for_administrators)
+    }
+
+    fn run_on(&self, listeners: Listeners, patience: Patience) -> Running {
         let writer = tokio::spawn(async {});
-        let running = Running::start_with(listener, self.server.clone(), writer, patience).unwrap();
-        Wire { address, running }
+        Running::start_with(listeners, self.server.clone(), writer, patience).unwrap()
     }
 }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use zeroize::Zeroizing;
 
 use crate::cli::{moment, values};
+use crate::domain::api_key::check_end;
 use crate::domain::import::{Field, Newcomer, Refused, sha256_of_secret};
 use crate::domain::{Allowlist, KeyDetails, KeyId, Lifetime, ScopeSet, Secret, SecretSha256, Timestamp};
 
@@ -121,7 +122,7 @@ impl Record {
         };
         let at = at.ok_or(Field::ExpiresAt.refused("write Unix seconds, or a date such as 2027-01-31"))?;
         let at = Timestamp::from_secs(at);
-        values::ahead(at, now).map_err(|why| Field::ExpiresAt.refused(why))?;
+        check_end(at, now).map_err(|why| Field::ExpiresAt.refused(why.text()))?;
         Ok(Some(at))
     }
 

@@ -1,0 +1,65 @@
+//! API keys: list, read; making, editing, stopping and their secrets have files of their own.
+
+mod act;
+mod create;
+mod details;
+mod edit;
+mod secret;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+
+use crate::domain::{KeyId, ProjectId};
+use crate::store::WantedKeys;
+use crate::web::Server;
+
+use super::caller::{Caller, ReadKeys};
+use super::path::One;
+use super::problem::Problem;
+use super::query::Query;
+use super::tag::etag;
+use super::view::{KeyRow, KeyWhole};
+
+pub(super) fn routes() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/admin/v1/keys", get(list).post(create::create))
+        .route("/admin/v1/keys/{key}", get(show).patch(edit::edit))
+        .route("/admin/v1/keys/{key}/block", post(act::block))
+        .route("/admin/v1/keys/{key}/unblock", post(act::unblock))
+        .route("/admin/v1/keys/{key}/delete", post(act::delete))
+        .route("/admin/v1/keys/{key}/revoke-tokens", post(act::revoke_tokens))
+        .route("/admin/v1/keys/{key}/regenerate", post(secret::regenerate))
+        .route("/admin/v1/keys/{key}/secrets", get(secret::list).post(secret::add))
+        .route("/admin/v1/keys/{key}/secrets/{secret}/expire", post(secret::expire))
+}
+
+/// Keys by id, deleted ones too: of one project, or of all in which whoever asks may see them.
+async fn list(
+    State(server): State<Arc<Server>>,
+    caller: Caller<ReadKeys>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let project: Option<ProjectId> = query.take("project", "`project` is no project's id")?;
+    let within = caller.reach_in(project)?;
+    let state = query.take("state", "`state` is active, blocked or deleted")?;
+    let text = query.text()?;
+    let part = query.part::<KeyId>(&server)?;
+    let wanted = WantedKeys { within, state, text, after: part.after.clone(), limit: part.rows() };
+    let rows: Vec<KeyRow> = server.store.find_keys(&wanted).await?.into_iter().map(KeyRow::from).collect();
+    Ok(Json(part.page(&server, rows, |last| last.key_id.to_string())).into_response())
+}
+
+/// A key and its secrets' names.
+async fn show(
+    State(server): State<Arc<Server>>,
+    caller: Caller<ReadKeys>,
+    One(key): One<KeyId>,
+) -> Result<Response, Problem> {
+    let record = caller.acts(&server).record(&key).await?;
+    caller.check_key(&record.key)?;
+    Ok((etag(record.key.changed), Json(KeyWhole::from(record))).into_response())
+}

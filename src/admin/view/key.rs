@@ -1,0 +1,175 @@
+//! API keys and their secrets, as they are shown.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use serde::Serialize;
+
+use crate::domain::grant::MintRecord;
+use crate::domain::{
+    ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret,
+    Timestamp,
+};
+use crate::keys::acts::Done;
+
+/// A key in a list.
+#[derive(Debug, Serialize)]
+pub struct KeyRow {
+    /// Its id.
+    pub key_id: KeyId,
+    /// Its project.
+    pub project: ProjectId,
+    /// What people call it.
+    pub name: String,
+    /// Whether it works.
+    pub state: KeyState,
+    /// What its tokens may do at most.
+    pub permissions: Vec<Scope>,
+    /// Where it may be used from; anywhere, if empty.
+    pub allowlist: Vec<String>,
+    /// How it may authenticate; in any way, if empty.
+    pub auth_methods: AuthMethods,
+    /// What its tokens may be meant for; the project's default, if empty.
+    pub audiences: Vec<Audience>,
+    /// How long its tokens live, in seconds.
+    pub token_lifetime: u32,
+    /// Whether a request must name its scope.
+    pub require_scope: bool,
+    /// How many of its tokens may live at once.
+    pub live_tokens: Option<NonZeroU32>,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it ends.
+    pub expires_at: Option<i64>,
+    /// The position of its last entry in the feed.
+    pub position: Position,
+}
+
+impl From<ApiKey> for KeyRow {
+    fn from(key: ApiKey) -> Self {
+        let details = key.details;
+        Self {
+            key_id: key.id,
+            project: key.project,
+            state: key.state,
+            permissions: details.permissions.iter().cloned().collect(),
+            allowlist: details.allowlist.networks().iter().map(ToString::to_string).collect(),
+            token_lifetime: details.lifetime().secs(),
+            require_scope: details.require_scope,
+            live_tokens: details.live_tokens,
+            auth_methods: details.auth_methods,
+            created_at: key.created_at.secs(),
+            expires_at: details.expires_at.map(Timestamp::secs),
+            position: key.changed,
+            audiences: details.audiences,
+            name: details.name,
+        }
+    }
+}
+
+/// A key by itself.
+#[derive(Debug, Serialize)]
+pub struct KeyWhole {
+    /// The key.
+    #[serde(flatten)]
+    pub key: KeyRow,
+    /// Its secrets.
+    pub secrets: Vec<SecretRow>,
+}
+
+impl From<MintRecord> for KeyWhole {
+    fn from(record: MintRecord) -> Self {
+        let secrets = record.secrets.iter().map(SecretRow::of).collect();
+        Self { key: record.key.into(), secrets }
+    }
+}
+
+/// One of a key's secrets, without the secret.
+#[derive(Debug, Serialize)]
+pub struct SecretRow {
+    /// Its public name.
+    pub secret_id: SecretId,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it ends.
+    pub expires_at: Option<i64>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<i64>,
+    /// From where.
+    pub last_used_from: Option<IpAddr>,
+}
+
+impl SecretRow {
+    /// As it is stored.
+    #[must_use]
+    pub fn of(secret: &StoredSecret) -> Self {
+        let last = secret.last_used;
+        Self {
+            secret_id: secret.digest.id(),
+            created_at: secret.created_at.secs(),
+            expires_at: secret.expires_at.map(Timestamp::secs),
+            last_used_at: last.map(|last| last.at.secs()),
+            last_used_from: last.and_then(|last| last.from),
+        }
+    }
+}
+
+/// Something and a secret of it, which is shown this once.
+#[derive(Debug, Serialize)]
+pub struct Shown<'a, T> {
+    /// What it is of.
+    #[serde(flatten)]
+    pub key: T,
+    /// The secret.
+    pub secret: &'a str,
+}
+
+/// An act on a key that was carried out.
+#[derive(Debug, Serialize)]
+pub struct KeyActed {
+    /// The key.
+    pub key_id: KeyId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Where in the feed the act stands.
+    pub position: Position,
+    /// Whether tokens that were out are dead.
+    pub tokens_revoked: bool,
+}
+
+impl KeyActed {
+    /// What was done to this key.
+    #[must_use]
+    pub fn of(key: &KeyId, done: &Done) -> Self {
+        Self {
+            key_id: key.clone(),
+            project: done.project.clone(),
+            position: done.position,
+            tokens_revoked: done.narrowed,
+        }
+    }
+}
+
+/// A secret that was made.
+#[derive(Debug, Serialize)]
+pub struct SecretAdded {
+    /// The key.
+    #[serde(flatten)]
+    pub done: KeyActed,
+    /// The secret's public name.
+    pub secret_id: SecretId,
+    /// When it ends.
+    pub expires_at: Option<i64>,
+}
+
+/// A secret that was given an end.
+#[derive(Debug, Serialize)]
+pub struct SecretEnded {
+    /// The key.
+    #[serde(flatten)]
+    pub done: KeyActed,
+    /// The secret's public name.
+    pub secret_id: SecretId,
+    /// When it ends; absent if it ended at once.
+    pub expires_at: Option<i64>,
+}
