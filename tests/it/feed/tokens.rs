@@ -75,13 +75,16 @@ async fn a_token_is_judged_as_everywhere() {
     let narrow = mint(&format!("resource={feed}&scope=orders:read")).await;
     let elsewhere = mint("scope=portcullis%3Arevocations").await;
     let inside = |token: &str| ask(&app, token).from("10.9.9.9");
+    // Not the last letter: of that one not every bit counts, and one time in four it is this very one.
+    let (before, after) = good.split_at(good.len() - 20);
+    let altered = format!("{before}{}{}", if after.starts_with('A') { 'B' } else { 'A' }, &after[1..]);
     assert_eq!(inside(&good).send().await.status, 200);
     for (what, request, expected) in [
         ("from elsewhere", ask(&app, &good), (403, "address")),
         ("from nowhere", ask(&app, &good).without_address(), (403, "address")),
         ("without the scope", inside(&narrow), (403, "insufficient_scope")),
         ("for another audience", inside(&elsewhere), (401, "audience")),
-        ("altered", inside(&format!("{}A", &good[..good.len() - 1])), (401, "signature")),
+        ("altered", inside(&altered), (401, "signature")),
     ] {
         let answer = request.send().await;
         assert_eq!(reason(&answer), (expected.0, expected.1.to_owned()), "{what}");
