@@ -2,7 +2,8 @@
 //! `scripts/bench` runs it beside the program and compares the CPU time per request.
 //!
 //! `POST /empty` answers 204; `/mint` reads a form and answers a freshly signed token; `/answer` reads a form
-//! and answers claims as introspection would; `/check` verifies the form's `token` before it does.
+//! and answers claims as introspection would; `/check` verifies the form's `token` before it does. `GET /pass`
+//! answers the headers of a proxy's question; `/pass-checked` verifies the bearer's token before it does.
 #![expect(clippy::print_stdout, reason = "it tells its address")]
 #![expect(clippy::disallowed_methods, reason = "ES256 draws a number for each signature")]
 
@@ -16,8 +17,9 @@ use aws_lc_rs::signature::{
 };
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -101,6 +103,32 @@ async fn check(State(floor): State<Arc<Floor>>, body: Bytes) -> Json<Value> {
     Json(claims.as_ref().map_or_else(|| json!({ "active": false }), introspection))
 }
 
+fn identity(claims: &Claims) -> [(&'static str, String); 6] {
+    [
+        ("x-auth-key-id", claims.client_id.to_string()),
+        ("x-auth-project", claims.prj.to_string()),
+        ("x-auth-subject", claims.sub.to_string()),
+        ("x-auth-scope", claims.scope.to_string()),
+        ("x-auth-token-id", claims.jti.to_string()),
+        ("x-auth-expires", claims.exp.secs().to_string()),
+    ]
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+async fn pass(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Response {
+    let is_there = bearer(&headers).is_some();
+    if is_there { identity(&floor.claims).into_response() } else { StatusCode::UNAUTHORIZED.into_response() }
+}
+
+async fn pass_checked(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Response {
+    let claims = bearer(&headers).and_then(|token| floor.claims_of(token));
+    claims
+        .map_or_else(|| StatusCode::UNAUTHORIZED.into_response(), |claims| identity(&claims).into_response())
+}
+
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let router = Router::new()
@@ -108,6 +136,8 @@ async fn main() -> std::io::Result<()> {
         .route("/mint", post(mint))
         .route("/answer", post(answer))
         .route("/check", post(check))
+        .route("/pass", get(pass))
+        .route("/pass-checked", get(pass_checked))
         .with_state(Arc::new(Floor::new()));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("{}", json!({ "public": format!("http://{}", listener.local_addr()?) }));

@@ -95,6 +95,7 @@ impl FeedCopy {
                 return Err(unfitting);
             }
         };
+        list.free(clock.monotonic());
         answer.entries.iter().map(Revocation::from).for_each(|revocation| list.apply(&revocation, now));
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
         let statement = &answer.statement;

@@ -25,8 +25,10 @@
 //! # Features
 //!
 //! - `feed` (default): [`Guard`], with an HTTP client (reqwest on rustls) and a Tokio runtime.
+//! - `client`: [`TokenSource`], for whoever calls such a service: exchanges an API key for tokens, narrowed
+//!   per call, and remembers them. HTTP client and runtime as above.
 //! - `axum`: the `layer` module, a tower layer and an axum extractor; brings `feed`.
-//! - Without either: rules alone. Nothing then does I/O; [`Verifier`], [`FeedCopy`] and [`feed_rules`] are
+//! - Without any: rules alone. Nothing then does I/O; [`Verifier`], [`FeedCopy`] and [`feed_rules`] are
 //!   what a guard with a client of its own is made of.
 //!
 //! | module | holds |
@@ -42,10 +44,13 @@
 //! | [`feed_copy`] | what a guard was told, and what that is worth now |
 //! | [`metadata`], [`event_stream`] | two texts that a guard reads |
 //! | `feed`, `layer` | the arms: following over HTTP, and standing in front of a service |
+//! | `client` | the other side: tokens for callers |
 //! | [`error`] | those reasons |
 //! | [`id`], [`time`], [`clock`] | names of things, points in time, who tells it |
 
 pub mod claims;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 pub mod error;
 pub mod event_stream;
@@ -53,22 +58,32 @@ pub mod event_stream;
 pub mod feed;
 pub mod feed_copy;
 pub mod feed_rules;
+#[cfg(any(feature = "feed", feature = "client"))]
+mod form;
 pub mod forwarded;
+#[cfg(any(feature = "feed", feature = "client"))]
+mod http;
 pub mod id;
 pub mod jwks;
 #[cfg(feature = "axum")]
 pub mod layer;
 pub mod metadata;
 pub mod network;
+mod parse;
+#[cfg(any(feature = "feed", feature = "client"))]
+mod random;
 pub mod revocation;
 pub mod scope;
 mod statement;
 mod system_clock;
+mod target;
 pub mod time;
 pub mod verified;
 pub mod verify;
 
 pub use claims::{Ancestor, Audiences, Claims, UnverifiedClaims, VerifiedClaims};
+#[cfg(feature = "client")]
+pub use client::{NoToken, SourceError, Token, TokenSource, Wanted};
 pub use clock::{Clock, Moment};
 pub use error::{Class, Refusal};
 #[cfg(feature = "feed")]
@@ -86,6 +101,6 @@ pub use verified::VerifiedTokens;
 pub use verify::{Gate, Place, Required, Unverified, Verifier, Whose};
 
 /// The lines of the README compile.
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "client"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! The token server's metadata (RFC 8414), as far as a guard needs it.
+//! The token server's metadata (RFC 8414), as far as a guard or a caller needs it.
 
 use serde::Deserialize;
 
@@ -20,12 +20,12 @@ pub struct Metadata {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMetadata {
     /// No JSON, or a member is missing: perhaps no Portcullis, or an old one.
-    #[error("the metadata is not that of a Portcullis server with a feed")]
+    #[error("the metadata is not that of a Portcullis server which can do this")]
     Shape,
     /// It names another issuer (RFC 8414 §3.3).
     #[error("the metadata is that of another issuer")]
     Issuer,
-    /// It leads elsewhere: a guard's credentials would go there.
+    /// It leads elsewhere: credentials would go there.
     #[error("the metadata leads to another host than the issuer's")]
     Elsewhere,
 }
@@ -49,27 +49,49 @@ impl Metadata {
     /// # Errors
     /// See [`InvalidMetadata`].
     pub fn read(document: &[u8], issuer: &str) -> Result<Self, InvalidMetadata> {
-        let is_object = document.trim_ascii_start().starts_with(b"{");
-        let document = is_object.then(|| serde_json::from_slice::<Document>(document).ok()).flatten();
-        let document = document.ok_or(InvalidMetadata::Shape)?;
-        if document.issuer != issuer {
-            return Err(InvalidMetadata::Issuer);
-        }
-        let (origin, _) = divide(issuer).map_err(|InvalidIssuer| InvalidMetadata::Issuer)?;
+        let document: Document = read(document)?;
         let uris =
             [&document.jwks_uri, &document.portcullis_feed_endpoint, &document.portcullis_feed_jwks_uri];
-        let is_there = |uri: &str| {
-            uri.strip_prefix(origin).is_some_and(|rest| rest.starts_with('/') && !rest.contains('#'))
-        };
-        if !uris.into_iter().all(|uri| is_there(uri)) {
-            return Err(InvalidMetadata::Elsewhere);
-        }
+        check(issuer, &document.issuer, &uris)?;
         Ok(Self {
             jwks_uri: document.jwks_uri,
             feed_endpoint: document.portcullis_feed_endpoint,
             feed_jwks_uri: document.portcullis_feed_jwks_uri,
         })
     }
+}
+
+#[derive(Deserialize)]
+struct WithTokens {
+    issuer: String,
+    token_endpoint: String,
+}
+
+/// Where an issuer's metadata says that tokens are.
+///
+/// # Errors
+/// See [`InvalidMetadata`].
+pub fn token_endpoint(document: &[u8], issuer: &str) -> Result<String, InvalidMetadata> {
+    let document: WithTokens = read(document)?;
+    check(issuer, &document.issuer, &[&document.token_endpoint])?;
+    Ok(document.token_endpoint)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(document: &[u8]) -> Result<T, InvalidMetadata> {
+    let is_object = document.trim_ascii_start().starts_with(b"{");
+    let document = is_object.then(|| serde_json::from_slice(document).ok()).flatten();
+    document.ok_or(InvalidMetadata::Shape)
+}
+
+/// That it is this issuer's, and leads nowhere else.
+fn check(issuer: &str, named: &str, uris: &[&String]) -> Result<(), InvalidMetadata> {
+    if named != issuer {
+        return Err(InvalidMetadata::Issuer);
+    }
+    let (origin, _) = divide(issuer).map_err(|InvalidIssuer| InvalidMetadata::Issuer)?;
+    let is_there =
+        |uri: &str| uri.strip_prefix(origin).is_some_and(|rest| rest.starts_with('/') && !rest.contains('#'));
+    if uris.iter().all(|uri| is_there(uri)) { Ok(()) } else { Err(InvalidMetadata::Elsewhere) }
 }
 
 /// Where the metadata of an issuer is (RFC 8414 §3.1): between host and path.
@@ -163,6 +185,26 @@ mod tests {
             (document(issuer, "/f"), InvalidMetadata::Elsewhere),
             ("[]".to_owned(), InvalidMetadata::Shape),
             (r#"{"issuer":"https://a.example/t"}"#.to_owned(), InvalidMetadata::Shape),
+        ] {
+            assert_eq!(read(wrong), Err(why));
+        }
+    }
+
+    #[test]
+    fn the_token_endpoint_is_the_issuers_own() {
+        let issuer = "https://a.example/t";
+        let document =
+            |issuer: &str, uri: &str| format!(r#"{{"issuer":"{issuer}","token_endpoint":"{uri}"}}"#);
+        let read = |document: String| token_endpoint(document.as_bytes(), issuer);
+        let found = read(document(issuer, "https://a.example/t/oauth/token"));
+        assert_eq!(found, Ok("https://a.example/t/oauth/token".to_owned()));
+        for (wrong, why) in [
+            (document("https://a.example/t/", "https://a.example/x"), InvalidMetadata::Issuer),
+            (document(issuer, "https://b.example/x"), InvalidMetadata::Elsewhere),
+            (document(issuer, "https://a.example@b.example/x"), InvalidMetadata::Elsewhere),
+            (document(issuer, "http://a.example/x"), InvalidMetadata::Elsewhere),
+            (format!(r#"{{"issuer":"{issuer}"}}"#), InvalidMetadata::Shape),
+            (format!(r#"["{issuer}","https://a.example/x"]"#), InvalidMetadata::Shape),
         ] {
             assert_eq!(read(wrong), Err(why));
         }

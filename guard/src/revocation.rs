@@ -1,64 +1,23 @@
 //! What revokes what, and the list of it in memory.
 //!
-//! The list never evicts: a revocation that fell out would be a hole. moka's expiry only frees
-//! memory, well after the last token that an entry could kill has expired; while an entry is
-//! here, it kills, whatever the clock says.
+//! The list never evicts: a revocation that fell out would be a hole. Entries go only to free memory,
+//! well after the last token that they could kill has expired; while an entry is here, it kills,
+//! whatever the clock says.
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use moka::Expiry;
-use moka::sync::Cache;
-use serde::{Deserialize, Serialize};
+use dashmap::DashMap;
 
 use crate::claims::Claims;
 use crate::error::Refusal;
-use crate::id::{KeyId, Position, ProjectId, SigningKeyId, TokenId};
+use crate::id::{KeyId, Position, ProjectId, SigningKeyId};
 use crate::time::Timestamp;
 
-/// What a revocation is aimed at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "revoke", rename_all = "snake_case")]
-pub enum Target {
-    /// Every token of the installation.
-    All,
-    /// Every token of a project.
-    Project {
-        /// The project.
-        project: ProjectId,
-    },
-    /// Every token that an API key minted, and every token exchanged from one.
-    Key {
-        /// The key's project.
-        project: ProjectId,
-        /// The key.
-        key: KeyId,
-    },
-    /// Every token that speaks for a subject.
-    Subject {
-        /// The subject's project.
-        project: ProjectId,
-        /// What kind of subject it is (`sub_kind`).
-        kind: Box<str>,
-        /// The subject (`sub`).
-        subject: Box<str>,
-    },
-    /// One token, and every token exchanged from it.
-    Token {
-        /// The token's project.
-        project: ProjectId,
-        /// The token.
-        jti: TokenId,
-    },
-    /// Every token that a signing key signed.
-    SigningKey {
-        /// The signing key.
-        kid: SigningKeyId,
-    },
-}
+pub use crate::target::Target;
 
 /// A feed entry that kills tokens: those decided before `position`, or, where it names one token
 /// or signing key, that one whatever its position.
@@ -107,27 +66,40 @@ impl Freshness {
     }
 }
 
-/// The revocations that a judge holds in memory. It only grows; a copy that must start again fills
-/// a new list and puts it in the place of this one, so that no check ever meets half of one.
+/// How often memory is looked through for entries that nobody needs.
+const FREED_EVERY: Duration = Duration::from_mins(1);
+
+/// The revocations that a judge holds in memory. It only grows, but for what can kill nothing any more;
+/// a copy that must start again fills a new list and puts it in the place of this one, so that no check
+/// ever meets half of one.
 #[derive(Debug)]
 pub struct RevocationList {
     all: AtomicU64,
-    projects: Cache<ProjectId, Entry>,
-    keys: Cache<(ProjectId, KeyId), Entry>,
-    subjects: Cache<(ProjectId, Box<str>, Box<str>), Entry>,
+    projects: DashMap<ProjectId, Entry>,
+    keys: DashMap<(ProjectId, KeyId), Entry>,
+    subjects: DashMap<(ProjectId, Box<str>, Box<str>), Entry>,
     /// By `jti` alone: 16 random bytes of ours are one token's in the whole installation.
-    tokens: Cache<[u8; 16], Entry>,
+    tokens: DashMap<[u8; 16], Entry>,
     signing_keys: RwLock<HashSet<SigningKeyId>>,
-    /// Held by whoever changes an entry; nobody who judges waits for it. moka's own way to look and write
-    /// at once costs three times as much, and a start with a million entries is nothing else.
-    writing: Mutex<()>,
+    /// Seconds since the list was told the time first; entries are kept by them.
+    passed_secs: AtomicU32,
+    freed: Mutex<Option<Freed>>,
 }
 
-/// What is remembered of a revocation: where it stands and how long memory keeps it, in seconds.
+/// When memory was freed.
+#[derive(Clone, Copy, Debug)]
+struct Freed {
+    /// What the clock showed when it was told first.
+    began: Duration,
+    /// How long after that memory was looked through last.
+    last: Duration,
+}
+
+/// What is remembered of a revocation: where it stands, and until which second memory keeps it.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     position: Position,
-    kept_secs: u32,
+    kept_until: u32,
 }
 
 impl Default for RevocationList {
@@ -142,19 +114,19 @@ impl RevocationList {
     pub fn new() -> Self {
         Self {
             all: AtomicU64::new(0),
-            projects: cache(),
-            keys: cache(),
-            subjects: cache(),
-            tokens: cache(),
+            projects: DashMap::new(),
+            keys: DashMap::new(),
+            subjects: DashMap::new(),
+            tokens: DashMap::new(),
             signing_keys: RwLock::default(),
-            writing: Mutex::default(),
+            passed_secs: AtomicU32::new(0),
+            freed: Mutex::default(),
         }
     }
 
     /// Takes up a revocation. Applied twice, the larger position and the later end stay.
     pub fn apply(&self, revocation: &Revocation, now: Timestamp) {
-        let entry = Entry::of(revocation, now);
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = Entry::of(revocation, now, self.passed_secs.load(Ordering::Acquire));
         match &revocation.target {
             Target::All => {
                 self.all.fetch_max(revocation.position.value(), Ordering::AcqRel);
@@ -184,7 +156,7 @@ impl RevocationList {
         let revoked = self.revokes_token(claims)
             || self.revokes_key(claims)
             || self.revokes_subject(claims, oldest)
-            || kills(self.projects.get(&claims.prj), oldest)
+            || kills(&self.projects, &claims.prj, oldest)
             || oldest.value() < self.all.load(Ordering::Acquire);
         if revoked { Err(Refusal::Revoked) } else { Ok(()) }
     }
@@ -193,6 +165,35 @@ impl RevocationList {
     #[must_use]
     pub fn revokes_signing_key(&self, kid: &SigningKeyId) -> bool {
         self.signing_keys.read().unwrap_or_else(PoisonError::into_inner).contains(kid)
+    }
+
+    /// Lets go of what can kill nothing any more; to be told the time every now and then, by a clock that
+    /// nobody sets. An entry that comes between two tellings counts from the first of them.
+    pub fn free(&self, monotonic: Duration) {
+        let mut freed = self.freed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Freed { began, last } = *freed.get_or_insert(Freed { began: monotonic, last: Duration::ZERO });
+        let passed = monotonic.saturating_sub(began);
+        let passed_secs = seconds(passed);
+        self.passed_secs.store(passed_secs, Ordering::Release);
+        if passed.saturating_sub(last) >= FREED_EVERY {
+            *freed = Some(Freed { began, last: passed });
+            free(&self.projects, passed_secs);
+            free(&self.keys, passed_secs);
+            free(&self.subjects, passed_secs);
+            free(&self.tokens, passed_secs);
+        }
+    }
+
+    /// How many entries memory holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.projects.len() + self.keys.len() + self.subjects.len() + self.tokens.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     fn revokes_token(&self, claims: &Claims) -> bool {
@@ -204,64 +205,57 @@ impl RevocationList {
     fn revokes_key(&self, claims: &Claims) -> bool {
         let own = std::iter::once((&claims.client_id, claims.pos));
         let mut chain = own.chain(claims.anc.iter().map(|link| (&link.key, link.pos)));
-        chain.any(|(key, pos)| kills(self.keys.get(&(claims.prj.clone(), key.clone())), pos))
+        chain.any(|(key, pos)| kills(&self.keys, &(claims.prj.clone(), key.clone()), pos))
     }
 
     fn revokes_subject(&self, claims: &Claims, oldest: Position) -> bool {
         claims.sub_kind.as_ref().is_some_and(|kind| {
             let subject = (claims.prj.clone(), kind.clone(), claims.sub.clone());
-            kills(self.subjects.get(&subject), oldest)
+            kills(&self.subjects, &subject, oldest)
         })
     }
 }
 
 impl Entry {
-    fn of(revocation: &Revocation, now: Timestamp) -> Self {
-        // A margin, because moka counts by a clock of its own.
+    fn of(revocation: &Revocation, now: Timestamp, passed_secs: u32) -> Self {
+        // A margin, because the clocks go by different seconds.
         let kept = revocation.ends.map(|ends| (ends.since(now) + KEPT_AFTER_EXPIRY).max(KEPT_AT_LEAST));
-        let kept_secs = kept.map_or(u32::MAX, |kept| u32::try_from(kept.as_secs()).unwrap_or(u32::MAX));
-        Self { position: revocation.position, kept_secs }
+        let kept_until = kept.map_or(u32::MAX, |kept| passed_secs.saturating_add(seconds(kept)));
+        Self { position: revocation.position, kept_until }
     }
 
     fn merged(self, other: Self) -> Self {
-        Self { position: self.position.max(other.position), kept_secs: self.kept_secs.max(other.kept_secs) }
+        Self {
+            position: self.position.max(other.position),
+            kept_until: self.kept_until.max(other.kept_until),
+        }
     }
-
-    fn kept(self) -> Duration {
-        Duration::from_secs(self.kept_secs.into())
-    }
 }
 
-fn kills(entry: Option<Entry>, position: Position) -> bool {
-    entry.is_some_and(|entry| position < entry.position)
+fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Under the lock of whoever writes.
-fn upsert<K: Hash + Eq + Send + Sync + 'static>(cache: &Cache<K, Entry>, key: K, entry: Entry) {
-    let entry = cache.get(&key).map_or(entry, |old| old.merged(entry));
-    cache.insert(key, entry);
+fn kills<K: Hash + Eq>(entries: &DashMap<K, Entry>, name: &K, position: Position) -> bool {
+    entries.get(name).is_some_and(|entry| position < entry.position)
 }
 
-/// No capacity limit, on purpose: see the module's documentation.
-fn cache<K: Hash + Eq + Send + Sync + 'static>() -> Cache<K, Entry> {
-    Cache::builder().expire_after(FreesMemory).build()
+fn upsert<K: Hash + Eq>(entries: &DashMap<K, Entry>, name: K, entry: Entry) {
+    entries.entry(name).and_modify(|old| *old = old.merged(entry)).or_insert(entry);
 }
 
-struct FreesMemory;
-
-impl<K> Expiry<K, Entry> for FreesMemory {
-    fn expire_after_create(&self, _: &K, entry: &Entry, _: Instant) -> Option<Duration> {
-        Some(entry.kept())
-    }
-
-    fn expire_after_update(&self, _: &K, entry: &Entry, _: Instant, _: Option<Duration>) -> Option<Duration> {
-        Some(entry.kept())
+fn free<K: Hash + Eq>(entries: &DashMap<K, Entry>, passed_secs: u32) {
+    entries.retain(|_, entry| entry.kept_until > passed_secs);
+    // A map keeps its room when entries go. After a leak of many keys that would be for good.
+    if entries.capacity() / 4 > entries.len() {
+        entries.shrink_to_fit();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::TokenId;
 
     #[test]
     fn a_clock_that_ran_ahead_does_not_make_an_entry_shorter_than_a_tokens_life() {
@@ -270,18 +264,57 @@ mod tests {
             position: Position::new(7),
             ends: Some(Timestamp::from_secs(1_000_000)),
         };
-        let kept_at = |secs| Entry::of(&revocation, Timestamp::from_secs(secs)).kept();
-        assert_eq!(kept_at(1_000_000 - 3600), Duration::from_mins(65));
-        assert_eq!(kept_at(1_000_000), KEPT_AT_LEAST);
-        assert_eq!(kept_at(1_900_000), KEPT_AT_LEAST);
+        let kept_at = |secs| Entry::of(&revocation, Timestamp::from_secs(secs), 0).kept_until;
+        assert_eq!(kept_at(1_000_000 - 3600), seconds(Duration::from_mins(65)));
+        assert_eq!(kept_at(1_000_000), seconds(KEPT_AT_LEAST));
+        assert_eq!(kept_at(1_900_000), seconds(KEPT_AT_LEAST));
     }
 
     #[test]
     fn applied_twice_the_larger_position_and_the_later_end_stay() {
-        let entry = |position, kept_secs| Entry { position: Position::new(position), kept_secs };
+        let entry = |position, kept_until| Entry { position: Position::new(position), kept_until };
         for (first, second) in [(entry(5, 90), entry(9, 60)), (entry(9, 60), entry(5, 90))] {
             let merged = first.merged(second);
-            assert_eq!((merged.position, merged.kept_secs), (Position::new(9), 90));
+            assert_eq!((merged.position, merged.kept_until), (Position::new(9), 90));
         }
+    }
+
+    #[test]
+    fn memory_is_freed_when_the_time_has_passed_by_the_clock_that_nobody_sets() {
+        let (list, now) = (RevocationList::new(), Timestamp::from_secs(1_000_000));
+        let token =
+            |n| Target::Token { project: "prj_x".parse().unwrap(), jti: TokenId::from_bytes([n; 16]) };
+        let apply = |n, ends| {
+            list.apply(&Revocation { target: token(n), position: Position::new(n.into()), ends }, now);
+        };
+        let began = Duration::from_hours(99);
+        apply(1, Some(now));
+        apply(2, None);
+        list.free(began);
+        apply(3, Some(now.after(Duration::from_hours(1))));
+        list.free(began + Duration::from_mins(19));
+        assert_eq!(list.len(), 3);
+        apply(4, Some(now));
+        list.free(began + KEPT_AT_LEAST + FREED_EVERY);
+        assert_eq!(list.len(), 3, "the first had its time");
+        list.free(began + 2 * KEPT_AT_LEAST + FREED_EVERY);
+        assert_eq!(list.len(), 2, "the one that came later had as long");
+        list.free(began + Duration::from_hours(9));
+        assert_eq!(list.len(), 1, "what never ends stays");
+        assert!(list.tokens.contains_key(&[2; 16]));
+    }
+
+    #[test]
+    fn room_that_a_million_entries_took_is_given_back() {
+        let (list, now) = (RevocationList::new(), Timestamp::from_secs(0));
+        list.free(Duration::ZERO);
+        for number in 0..100_000_u128 {
+            let jti = TokenId::from_bytes(number.to_be_bytes());
+            let target = Target::Token { project: "prj_x".parse().unwrap(), jti };
+            list.apply(&Revocation { target, position: Position::new(1), ends: Some(now) }, now);
+        }
+        list.free(KEPT_AT_LEAST + FREED_EVERY);
+        assert!(list.is_empty());
+        assert!(list.tokens.capacity() < 1000, "{}", list.tokens.capacity());
     }
 }

@@ -6,11 +6,11 @@ use std::str::FromStr;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::claims::present;
 use crate::id::{InvalidId, Position, ProjectId};
+use crate::parse::parsed;
 use crate::revocation::{Revocation, Target};
 use crate::time::Timestamp;
 
@@ -121,7 +121,7 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from)?.parse().map_err(D::Error::custom)
+                parsed(from)
             }
         }
     )*};

@@ -52,6 +52,14 @@ pub(super) enum Failure {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A program that was to be run cannot be.
+    #[error("{program}: {source}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] config::Error),
@@ -111,6 +119,9 @@ impl Failure {
             Self::Token(_) => ("token_refused", 1),
             Self::RefusedLines(_) => ("lines_refused", 1),
             Self::Input { .. } => ("input", 1),
+            // As shells and env(1) have it.
+            Self::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => ("program", 127),
+            Self::Program { .. } => ("program", 126),
             Self::Settings(_) => ("settings", 3),
             Self::Installation(error) => code_of_installation(error),
             Self::Act(acts::Error::Store(error)) => code_of_store(error),

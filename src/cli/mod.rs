@@ -79,7 +79,7 @@ enum Command {
     /// The key that everything else is sealed under: rotate it.
     #[command(subcommand)]
     MasterKey(master_key::Command),
-    /// Tokens: list those that a key minted, request one, inspect one.
+    /// Tokens: list those that a key minted, request one, run a program with one, inspect one.
     #[command(subcommand)]
     Token(token::Command),
     /// The audit log: who did what.

@@ -11,6 +11,11 @@ use super::{
 
 const PREFIX: &str = "PORTCULLIS_";
 
+/// The variables that hold a secret, or may: a database's URL can have a password in it. They are for
+/// this program alone, and for none that it starts.
+pub const SECRET_VARIABLES: [&str; 4] =
+    ["PORTCULLIS_KEY_SECRET", "PORTCULLIS_MASTER_KEY", "PORTCULLIS_NEW_MASTER_KEY", "PORTCULLIS_DATABASE"];
+
 /// The variables that begin with `PORTCULLIS_`.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);

@@ -26,7 +26,7 @@ use tracing::Level;
 pub use self::{
     database::{DatabaseServer, DatabaseUrl},
     effective::Effective,
-    environment::Environment,
+    environment::{Environment, SECRET_VARIABLES},
     error::{Error, Origin, Problem},
     flags::Flags,
     issuer::{PlainHttp, server_url},

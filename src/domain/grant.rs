@@ -273,10 +273,36 @@ pub(super) fn unnamed_scope(record: &MintRecord) -> ScopeSet {
     record.key.details.permissions.iter().filter(unnamed).cloned().collect()
 }
 
+/// The permission that lets a key follow the feed of revocations.
+pub const FOLLOW: &str = "portcullis:revocations";
+
+/// Whether a key may follow the feed, and have a token for it.
+#[must_use]
+pub fn may_follow(key: &ApiKey) -> bool {
+    key.details.permissions.iter().any(|permission| permission.as_str() == FOLLOW)
+}
+
+/// For whom tokens are meant that open the feed and nothing else.
+#[must_use]
+pub fn feed_audience(issuer: &str) -> Audience {
+    own_audience(issuer, "feed")
+}
+
+fn own_audience(issuer: &str, path: &str) -> Audience {
+    let audience = format!("{issuer}/{path}").parse();
+    audience.expect("an issuer is a URL without fragment, short enough for an audience")
+}
+
 /// The key's audiences, as far as they are still its project's. Where the key's default is no
 /// longer, none takes its place: the token would silently be meant for somebody else, and an edit
-/// that only adds an audience would change what is granted.
+/// that only adds an audience would change what is granted. The feed is Portcullis' own: it is named alone, by
+/// whoever may follow it, whatever else the key's tokens are for.
 fn narrow_audiences(record: &MintRecord, asked: &[Audience], issuer: &str) -> Result<Audiences, Refusal> {
+    let names_feed = |audience: &Audience| audience.as_str().strip_prefix(issuer) == Some("/feed");
+    if asked.iter().any(names_feed) {
+        let granted = asked.iter().all(names_feed) && may_follow(&record.key);
+        return Audiences::new([feed_audience(issuer)]).filter(|_| granted).ok_or(Refusal::Target);
+    }
     let allowed = audiences_of(record, issuer);
     let chosen: Vec<Audience> = match (asked, record.key.details.audiences.first()) {
         ([], Some(default)) => vec![default.clone()],
@@ -312,14 +338,11 @@ pub fn is_of_issuer(audience: &Audience, issuer: &str) -> bool {
 /// `<issuer>/projects/<project id>`; for administrators' keys the admin surface.
 #[must_use]
 pub fn default_audience(project: &ProjectId, issuer: &str) -> Audience {
-    let path = if project.as_str() == ProjectId::ADMINISTRATION {
-        "admin".to_owned()
+    if project.as_str() == ProjectId::ADMINISTRATION {
+        own_audience(issuer, "admin")
     } else {
-        format!("projects/{project}")
-    };
-    format!("{issuer}/{path}")
-        .parse()
-        .expect("an issuer is a URL without fragment, short enough for an audience")
+        own_audience(issuer, &format!("projects/{project}"))
+    }
 }
 
 fn narrow_lifetime(key: &ApiKey, asked: Option<Lifetime>, iat: Timestamp) -> Result<Lifetime, Refusal> {

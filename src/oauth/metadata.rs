@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{ENDPOINTS, GRANT_TYPES, client_auth};
+use crate::domain::SigningAlgorithm;
 use crate::web::Server;
 
 /// How long caches may keep the answers: less than a signing key is announced before it signs.
@@ -25,6 +26,8 @@ pub(super) async fn metadata(State(server): State<Arc<Server>>) -> Response {
         "portcullis_feed_endpoint": format!("{issuer}{}", super::FEED_PATH),
         "portcullis_feed_jwks_uri": format!("{issuer}{}", super::FEED_JWKS_PATH),
         "grant_types_supported": GRANT_TYPES,
+        // RFC 9701 §7: answers are signed as the tokens of the asker's project are, and it may choose any.
+        "introspection_signing_alg_values_supported": SigningAlgorithm::ALL,
         "response_types_supported": [],
     });
     for endpoint in ENDPOINTS {

@@ -3,6 +3,7 @@
 //! Strict first: what an RFC forbids is refused with the RFC's error. Not here: what a key may
 //! mint (`domain::grant`), what a token is worth (the guard).
 
+mod accept;
 mod caller;
 mod client_auth;
 mod error;
@@ -25,6 +26,7 @@ use crate::web::Server;
 
 pub use error::error_codes;
 pub use feed::{FEED_JWKS_PATH, FEED_PATH, longest_wait};
+pub use introspect::SIGNED_MEDIA_TYPE;
 
 /// The grants that the token endpoint knows.
 pub const GRANT_TYPES: [&str; 1] = ["client_credentials"];

@@ -106,6 +106,7 @@ impl Copy {
     /// a list of their own first: whoever judges meanwhile does so by the old one, never by half.
     fn apply(&self, found: &FeedRead, began: Option<Moment>, restart: bool) {
         let list = if restart { Arc::default() } else { self.list() };
+        list.free(self.clock.monotonic());
         let (revocations, now) = (found.entries.iter().filter_map(Published::revocation), self.clock.now());
         revocations.for_each(|revocation| list.apply(&revocation, now));
         // Before the copy becomes younger for it: whoever asks for its age first and its entries then is

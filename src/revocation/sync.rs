@@ -20,7 +20,7 @@ use crate::time::{Clock, Moment};
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How many entries are read at once. Of a million of them, one read would never end in time.
-const PAGE: u32 = 20_000;
+const PAGE: u32 = 5_000;
 
 /// How many forgotten entries are deleted at once.
 const FORGET_BATCH: u32 = 500;
@@ -169,16 +169,27 @@ impl Sync {
         Ok(())
     }
 
-    /// Takes up whatever there is beyond what is applied, page by page.
+    /// Takes up whatever there is beyond what is applied, page by page; while one is taken up, the next
+    /// is read.
     async fn read_on(&self) -> Result<(), Error> {
+        let mut found = self.read(self.since()).await?;
         loop {
-            let found = within(self.store.feed_since(self.since(), PAGE)).await?;
-            let more = found.more;
+            let (more, position) = (found.more, found.position);
+            let next = more.then(|| tokio::spawn(self.read(position)));
             self.take_up(found, None).await?;
-            if !more {
-                return Ok(());
+            let Some(next) = next else { return Ok(()) };
+            found = next.await.unwrap_or(Err(Error::Unavailable(Unavailable::Slow)))?;
+            if self.since() != position {
+                // It was of a history that is no more.
+                found = self.read(self.since()).await?;
             }
         }
+    }
+
+    /// A page of what the feed holds beyond `since`.
+    fn read(&self, since: Position) -> impl Future<Output = Result<FeedRead, Error>> + Send + 'static {
+        let store = self.store.clone();
+        async move { within(store.feed_since(since, PAGE)).await }
     }
 
     /// Waits until the next turn is worth its while.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{EncodingKey, Header};
 use portcullis_guard::KeySet;
+use serde::Serialize;
 
 use super::feed::FeedKey;
 use super::pair::Pair;
@@ -115,6 +116,13 @@ impl SigningKey {
             times: stored.times,
         })
     }
+
+    fn sign(&self, typ: &str, payload: &impl Serialize) -> Result<String, Error> {
+        let mut header = Header::new(self.pair.algorithm());
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(self.kid.to_string());
+        jsonwebtoken::encode(&header, payload, &self.private).map_err(Error::Crypto)
+    }
 }
 
 impl fmt::Debug for Ring {
@@ -196,11 +204,20 @@ impl Keyring {
     ) -> Result<SignedToken, Error> {
         let ring = self.ring();
         let key = ring.signer(wanted, now)?;
-        let mut header = Header::new(key.pair.algorithm());
-        header.typ = Some("at+jwt".to_owned());
-        header.kid = Some(key.kid.to_string());
-        let token = jsonwebtoken::encode(&header, claims, &key.private).map_err(Error::Crypto)?;
-        Ok(SignedToken { token, kid: key.kid.clone() })
+        Ok(SignedToken { token: key.sign("at+jwt", claims)?, kid: key.kid.clone() })
+    }
+
+    /// Signs what is said of a token (RFC 9701 §5). Its type is that of no access token.
+    ///
+    /// # Errors
+    /// [`Error::NoneSigns`] and [`Error::Crypto`].
+    pub fn sign_introspection(
+        &self,
+        statement: &impl Serialize,
+        wanted: SigningAlgorithm,
+        now: Timestamp,
+    ) -> Result<String, Error> {
+        self.ring().signer(wanted, now)?.sign("token-introspection+jwt", statement)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod form;
 mod refused;
 mod request_id;
 mod server;
+mod streams;
 mod turns;
 
 pub use address::ClientAddress;
@@ -17,4 +18,5 @@ pub use form::{Form, FormError};
 pub use refused::{Refused, no_store, origin};
 pub use request_id::RequestId;
 pub use server::{Error as BuildError, Parts, Server};
+pub use streams::{OpenStream, STREAMS_PER_KEY, Streams};
 pub use turns::{Turn, Turns};

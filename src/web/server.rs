@@ -18,6 +18,7 @@ use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
+use crate::web::Streams;
 
 /// How often one key may revoke tokens. Revocations of keys are never limited.
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
@@ -49,6 +50,8 @@ pub struct Server {
     pub uses: Arc<Uses>,
     /// How often a key revokes tokens.
     pub revoking: Rate,
+    /// Who follows the feed as a stream.
+    pub streams: Arc<Streams>,
     /// The issuance log.
     pub issuance: IssuanceLog,
     /// What clears that log of old tokens.
@@ -125,8 +128,7 @@ impl Server {
             rotate_every,
             issuance_retention,
         } = parts;
-        let ring = Ring::open(&store.signing_keys().await?, &data_keys.signing)?;
-        let keyring = Arc::new(Keyring::new(ring));
+        let keyring = Arc::new(Keyring::new(Ring::open(&store.signing_keys().await?, &data_keys.signing)?));
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
         let limits = Limits { poll: revocation.poll, max_age: revocation.max_age };
         let copy = Arc::new(Copy::new(clock.clone(), limits));
@@ -160,6 +162,7 @@ impl Server {
             authenticator,
             uses,
             revoking,
+            streams: Arc::default(),
             issuance,
             retention,
             client_address,

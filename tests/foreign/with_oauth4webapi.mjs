@@ -31,6 +31,12 @@ for (const [name, method] of Object.entries(methods)) {
   expect(claims.client_id === id && claims.scope === 'orders:read', 'claims of RFC 9068');
 
   expect((await introspect()).active === true, 'an active token');
+  // The same as a JWT (RFC 9701), for this client and signed by the published keys.
+  const asked = { requestJwtResponse: true, ...insecure };
+  const signed = await oauth.introspectionRequest(server, client, by, granted.access_token, asked);
+  const said = await oauth.processIntrospectionResponse(server, client, signed);
+  await oauth.validateApplicationLevelSignature(server, signed, insecure);
+  expect(said.active === true && said.client_id === id, 'a signed introspection');
   const revoked = await oauth.revocationRequest(server, client, by, granted.access_token, insecure);
   expect((await oauth.processRevocationResponse(revoked)) === undefined, 'a revocation');
   expect((await introspect()).active === false, 'a revoked token');

@@ -43,8 +43,17 @@ const ROOMS: [(&str, &[&str]); 18] = [
 ];
 
 /// What of the guard does I/O and brings the rules to a program; and the map, which names its features.
-const GUARDS_ARMS: [&str; 4] =
-    ["guard/src/feed", "guard/src/layer.rs", "guard/src/system_clock.rs", "guard/src/lib.rs"];
+const GUARDS_ARMS: [&str; 9] = [
+    "guard/src/client/builder.rs",
+    "guard/src/client/endpoint.rs",
+    "guard/src/client/entry.rs",
+    "guard/src/client/mod.rs",
+    "guard/src/feed",
+    "guard/src/http.rs",
+    "guard/src/layer.rs",
+    "guard/src/system_clock.rs",
+    "guard/src/lib.rs",
+];
 
 /// What waits, speaks to the world, or reads a clock.
 const NO_RULE: [&str; 15] = [
@@ -176,6 +185,17 @@ fn rules_neither_wait_nor_read_a_clock() {
             assert!(!source.has_word(word), "{} names {word}", source.path.display());
         }
     }
+}
+
+/// Whoever has a client of their own gets none from us.
+#[test]
+fn the_guards_core_has_no_http_client_and_no_runtime() {
+    let manifest: toml::Table = include_str!("../../guard/Cargo.toml").parse().unwrap();
+    let core: Vec<_> = manifest["dependencies"].as_table().unwrap().iter().collect();
+    let core = core.into_iter().filter(|(_, how)| how.get("optional").is_none());
+    let core: Vec<_> = core.map(|(name, _)| name.as_str()).collect();
+    let rules = ["aws-lc-rs", "base64", "ipnet", "jsonwebtoken", "moka", "serde", "serde_json", "thiserror"];
+    assert_eq!(core, rules);
 }
 
 #[test]

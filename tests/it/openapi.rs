@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use portcullis::keys::acts::Why;
 
-use crate::support::{Answer, App, Build, Hand, Key, Send, part};
+use crate::support::{Answer, App, Build, Hand, Key, Send, escape, part};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/oauth.json");
 /// Set, it makes the test write what it would have compared.
@@ -81,17 +81,19 @@ impl Described {
             described["headers"].as_object().unwrap().keys().map(|name| name.to_lowercase()).collect();
         for name in ["x-request-id", "www-authenticate", "retry-after"] {
             let (told, sent) = (headers.iter().any(|header| header == name), !answer.header(name).is_empty());
-            // A 400 comes with a challenge if it is about the token, and without if about HTTP.
-            let fits = if answer.status == 400 { told || !sent } else { told == sent };
+            // These come with a challenge if they are about a token, and without if about HTTP or a key.
+            let fits = if [400, 403].contains(&answer.status) { told || !sent } else { told == sent };
             assert!(fits, "{name}: {what}");
         }
-        let Some(schema) = described.pointer("/content/application~1json/schema") else {
+        let content_type = answer.header("content-type").replace('/', "~1");
+        let Some(schema) = described.pointer(&format!("/content/{content_type}/schema")) else {
             assert!(answer.bytes.is_empty(), "a body that is not described: {what}");
             return;
         };
+        let body = if content_type.ends_with("json") { answer.json() } else { answer.text().into() };
         let whole = json!({ "components": self.0["components"], "allOf": [schema] });
         let validator = jsonschema::draft202012::new(&whole).unwrap();
-        let faults: Vec<_> = validator.iter_errors(&answer.json()).map(|fault| fault.to_string()).collect();
+        let faults: Vec<_> = validator.iter_errors(&body).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "{what}\n{faults:?}");
     }
 }
@@ -161,6 +163,9 @@ async fn answers_are_as_described() {
         let address = app.post(path, "");
         scene.post(path, address.from("192.0.2.9"), 401).await;
     }
+    let form = format!("token={}", scene.token().await);
+    let jwt = scene.form("/oauth/introspect", &form).header("accept", "application/token-introspection+jwt");
+    scene.post("/oauth/introspect", jwt, 200).await;
     let verify = "/v1/auth/verify";
     let token = scene.token().await;
     assert_eq!(part(&token, 0)["typ"], "at+jwt");
@@ -209,6 +214,13 @@ async fn answers_of_the_feed_are_as_described() {
     scene.get(feed, app.get(&format!("{feed}?{nonce}")), 401).await;
     let other = app.get(&format!("{feed}?{nonce}")).basic(scene.key.id.as_str(), &scene.key.secret);
     scene.get(feed, other, 403).await;
+    let with = |token: &str| app.get(&format!("{feed}?{nonce}")).bearer(token);
+    let asked = format!("resource={}%2Ffeed&scope=portcullis:revocations", escape(&app.server.issuer));
+    scene.get(feed, with(&guard.ask(&asked).send().await.token()), 200).await;
+    scene.get(feed, with(&scene.token().await), 401).await;
+    let narrow = shop.key("api portcullis:revocations").create().await;
+    let asked = asked.replace("portcullis:revocations", "api");
+    scene.get(feed, with(&narrow.ask(&asked).send().await.token()), 403).await;
 }
 
 #[tokio::test]

@@ -3,18 +3,19 @@
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use jsonwebtoken::Algorithm;
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
 
-use super::client::{Client, Credentials};
+use super::client::Client;
 use super::follow::{Follower, Manner};
 use super::{Core, Following, Guard, keys};
 use crate::clock::Clock;
 use crate::feed_copy::{FeedCopy, MAX_AGE};
+use crate::http::{Credentials, usual_client};
 use crate::jwks::{ALGORITHMS, InvalidKeySet, KeySet};
 use crate::metadata::{self, InvalidIssuer};
+use crate::random::random;
 use crate::system_clock::SystemClock;
 use crate::verified::VerifiedTokens;
 
@@ -190,7 +191,7 @@ impl Builder {
             return Err(BuildError::MaxAge);
         }
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
-        let http = self.http.map_or_else(Client::http, Ok)?;
+        let http = self.http.map_or_else(|| usual_client(&self.issuer), Ok)?;
         let core = Arc::new(Core {
             issuer: self.issuer.into(),
             project,
@@ -211,12 +212,4 @@ impl Builder {
         let following = Arc::new(Following([keys.abort_handle(), feed.abort_handle()]));
         Ok(Guard { core, _following: following })
     }
-}
-
-/// Random bytes.
-#[expect(clippy::disallowed_methods, reason = "a guard has no other source, and needs it for its nonces")]
-pub(super) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    rand::fill(&mut bytes).expect("an operating system that gives no randomness cannot run a guard");
-    bytes
 }

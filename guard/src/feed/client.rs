@@ -1,7 +1,5 @@
 //! What is asked of the token server, over HTTP.
 
-use std::fmt;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,29 +9,20 @@ use tokio::sync::OnceCell;
 
 use crate::event_stream::{EventStream, TooLong};
 use crate::feed_rules::{BodyHash, HEADER, InvalidAnswer, MAX_BODY_BYTES, NO_ENTRIES, Nonce, Unfitting};
+use crate::http::{self, ANSWER, Credentials, document, send, whole};
 use crate::id::Position;
 use crate::jwks::{InvalidKeySet, KeySet};
-use crate::metadata::{InvalidMetadata, MAX_DOCUMENT_BYTES, Metadata};
+use crate::metadata::{InvalidMetadata, Metadata};
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may take, all of it.
-const ANSWER: Duration = Duration::from_secs(15);
 /// How long a stream may be silent: it gives a sign of life every five seconds.
 const SILENCE: Duration = Duration::from_secs(12);
 
 /// Why nothing was learnt.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The server cannot be reached, or stopped in the middle.
-    #[error("the token server cannot be reached")]
-    Unreachable(#[from] reqwest::Error),
-    /// It answered with something else than what was asked for.
-    #[error("the token server answered with status {0}")]
-    Status(StatusCode),
-    /// Longer than any answer of ours.
-    #[error("the token server's answer is too long")]
-    TooLong,
+    /// There is no answer, or none that was asked for.
+    #[error(transparent)]
+    Http(#[from] http::Error),
     /// A stream that ended, or says nothing.
     #[error("the stream is silent")]
     Silent,
@@ -53,37 +42,7 @@ pub(super) enum Error {
 
 impl From<TooLong> for Error {
     fn from(TooLong: TooLong) -> Self {
-        Self::TooLong
-    }
-}
-
-/// The API key in whose name the feed is followed.
-pub(super) struct Credentials {
-    id: String,
-    secret: String,
-}
-
-impl Credentials {
-    /// Form-encoded, as HTTP Basic wants both halves (RFC 6749 §2.3.1).
-    pub(super) fn new(id: &str, secret: &str) -> Self {
-        Self { id: encoded(id), secret: encoded(secret) }
-    }
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
-            encoded.push(char::from(byte));
-        } else {
-            write!(encoded, "%{byte:02X}").expect("a text takes any text");
-        }
-        encoded
-    })
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("id", &self.id).finish_non_exhaustive()
+        Self::Http(http::Error::TooLong)
     }
 }
 
@@ -104,16 +63,10 @@ pub(super) struct Question {
 }
 
 impl Client {
-    /// The usual HTTP client: it goes nowhere but where it is sent.
-    pub(super) fn http() -> Result<reqwest::Client, reqwest::Error> {
-        let none = reqwest::redirect::Policy::none();
-        reqwest::Client::builder().redirect(none).connect_timeout(CONNECT).build()
-    }
-
     /// Where everything is; asked once.
     pub(super) async fn metadata(&self) -> Result<&Metadata, Error> {
         let found = self.found.get_or_try_init(|| async {
-            let document = self.document(&self.well_known).await?;
+            let document = document(&self.http, &self.well_known).await?;
             Ok::<_, Error>(Metadata::read(&document, &self.issuer)?)
         });
         found.await
@@ -130,17 +83,9 @@ impl Client {
     }
 
     async fn keys(&self, uri: &str) -> Result<KeySet, Error> {
-        let document = self.document(uri).await?;
+        let document = document(&self.http, uri).await?;
         // What is no text is no key set either.
         Ok(KeySet::from_json(str::from_utf8(&document).unwrap_or_default())?)
-    }
-
-    async fn document(&self, uri: &str) -> Result<Vec<u8>, Error> {
-        let answer = self.http.get(uri).timeout(ANSWER).send().await?;
-        if answer.status() != StatusCode::OK {
-            return Err(Error::Status(answer.status()));
-        }
-        whole(answer, MAX_DOCUMENT_BYTES).await
     }
 
     /// An answer at once: statement and body.
@@ -148,23 +93,23 @@ impl Client {
         // Whatever since: if nothing came, the body is this one.
         let nothing = format!("\"{}\"", BodyHash::of(NO_ENTRIES));
         let request = self.ask(question).await?.header(IF_NONE_MATCH, &nothing).timeout(ANSWER);
-        let answer = request.send().await?;
+        let answer = send(request).await?;
         let statement = statement(answer.headers());
         match answer.status() {
             StatusCode::NOT_MODIFIED if answer.headers().get(ETAG).is_some_and(|tag| *tag == *nothing) => {
                 Ok((statement, NO_ENTRIES.to_vec()))
             }
             StatusCode::OK => Ok((statement, whole(answer, MAX_BODY_BYTES).await?)),
-            status => Err(Error::Status(status)),
+            status => Err(http::Error::Status(status).into()),
         }
     }
 
     /// Answers as they come.
     pub(super) async fn stream(&self, question: &Question) -> Result<Events, Error> {
         let request = self.ask(question).await?.header(ACCEPT, "text/event-stream");
-        let answer = tokio::time::timeout(SILENCE, request.send()).await.map_err(|_| Error::Silent)??;
+        let answer = tokio::time::timeout(SILENCE, send(request)).await.map_err(|_| Error::Silent)??;
         if answer.status() != StatusCode::OK {
-            return Err(Error::Status(answer.status()));
+            return Err(http::Error::Status(answer.status()).into());
         }
         let stream = EventStream::new(MAX_BODY_BYTES);
         Ok(Events { answer, stream, ready: Vec::new().into_iter() })
@@ -173,7 +118,7 @@ impl Client {
     async fn ask(&self, question: &Question) -> Result<RequestBuilder, Error> {
         let Question { since, nonce } = question;
         let uri = format!("{}?since={since}&nonce={nonce}", self.metadata().await?.feed_endpoint);
-        Ok(self.http.get(uri).basic_auth(&self.credentials.id, Some(&self.credentials.secret)))
+        Ok(self.credentials.sign(self.http.get(uri)))
     }
 }
 
@@ -181,17 +126,6 @@ fn statement(headers: &HeaderMap) -> String {
     let statement = headers.get(HEADER).and_then(|value| value.to_str().ok());
     // A refusal has none; its status is told by whoever looks at it.
     statement.unwrap_or_default().to_owned()
-}
-
-async fn whole(mut answer: Response, most: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = answer.chunk().await? {
-        if bytes.len() + piece.len() > most {
-            return Err(Error::TooLong);
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
 }
 
 /// Events of a stream.
@@ -209,7 +143,8 @@ impl Events {
                 return Ok(Some(event));
             }
             let piece = tokio::time::timeout(SILENCE, self.answer.chunk()).await;
-            let Some(piece) = piece.map_err(|_| Error::Silent)?? else { return Ok(None) };
+            let piece = piece.map_err(|_| Error::Silent)?.map_err(http::Error::from)?;
+            let Some(piece) = piece else { return Ok(None) };
             self.ready = self.stream.take(&piece)?.into_iter();
         }
     }

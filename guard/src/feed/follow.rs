@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Core;
-use super::builder::random;
 use super::client::{Client, Error, Question};
 use crate::clock::Moment;
 use crate::event_stream::statement_and_body;
 use crate::feed_rules::{Expected, InvalidAnswer, Nonce, Unfitting, read};
 use crate::jwks::KeySet;
+use crate::random::random;
 use crate::revocation::Freshness;
 
 /// How often a stream is tried anew where streams are silent: something in between keeps them back.

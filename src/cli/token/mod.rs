@@ -1,5 +1,7 @@
 //! `portcullis token …`: what was issued, and what a client of the server does with it.
 
+mod ask;
+mod exec;
 mod inspect;
 mod list;
 mod remote;
@@ -15,7 +17,9 @@ pub(super) enum Command {
     /// List the tokens that a key minted, the newest first, as long as the log keeps them.
     List(list::Args),
     /// Ask a server for a token, and print it.
-    Request(request::Args),
+    Request(ask::Ask),
+    /// Run a program with a fresh token in its environment.
+    Exec(exec::Args),
     /// Show what a token says; with public keys, also whether to believe it.
     Inspect(inspect::Args),
 }
@@ -31,6 +35,7 @@ impl Command {
         match self {
             Self::List(args) => list::run(&Session::open(settings, output).await?, args).await,
             Self::Request(args) => request::run(args, environment, output).await,
+            Self::Exec(args) => exec::run(args, environment, output).await,
             Self::Inspect(args) => inspect::run(args, output).await,
         }
     }

@@ -1,8 +1,9 @@
 //! What endpoints answer: status, body, and the headers that say more.
 
 use axum::http::StatusCode;
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::{
-    Content, ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Responses,
+    Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Responses,
     ResponsesBuilder, Schema,
 };
 
@@ -58,9 +59,19 @@ impl Answers {
             response = response.header("Retry-After", header("Seconds to wait before the next try."));
         }
         if let Some(body) = body {
-            response = response.content("application/json", json(body));
+            response = response.content("application/json", content(body));
         }
         Self(self.0.response(status.as_str(), Response::from(response)))
+    }
+
+    /// The good answer also as a text of this media type, for whoever accepts it.
+    pub(super) fn or_as(self, media_type: &str, what: &str) -> Self {
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some(what)).into();
+        let mut answers = self.0.build();
+        if let Some(RefOr::T(good)) = answers.responses.get_mut(StatusCode::OK.as_str()) {
+            good.content.insert(media_type.to_owned(), RefOr::T(content(text)));
+        }
+        Self(answers.into())
     }
 
     pub(super) fn build(self) -> Responses {
@@ -77,6 +88,6 @@ fn is_judgement(body: Option<&RefOr<Schema>>) -> bool {
     }
 }
 
-fn json(schema: RefOr<Schema>) -> Content {
+fn content(schema: RefOr<Schema>) -> Content {
     ContentBuilder::new().schema(Some(schema)).build()
 }

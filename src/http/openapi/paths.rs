@@ -49,7 +49,7 @@ fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
     ];
     all.extend(oauth::endpoints().map(|(name, path)| {
         let operation = match name {
-            "introspection" => introspect("Is this token worth anything? (RFC 7662)", "token"),
+            "introspection" => introspect("Is this token worth anything? (RFC 7662, RFC 9701)", "token"),
             "revocation" => revoke("Take back a token of one's own (RFC 7009).", "token", StatusCode::OK),
             _ => token("A key becomes a narrowed token (RFC 6749 section 4.4)."),
         };
@@ -100,23 +100,32 @@ fn refusing_keys(answers: Answers) -> Answers {
 /// What guards follow. Only the answer at once is JSON: `Accept: text/event-stream` makes it a stream.
 fn feed() -> OperationBuilder {
     let forbidden = StatusCode::FORBIDDEN;
-    let why = "The key does not hold `portcullis:revocations`.";
+    let why = "The key does not hold `portcullis:revocations`, or the token may not be used so.";
     let what = "The project's revocations beyond `since`; the header `Portcullis-Feed` is a signed statement about \
                 them. With `Accept: text/event-stream` events whose data is statement and body, a line each.";
     let answers = Answers::new()
         .good(StatusCode::OK, what, "Revocations")
-        .empty(StatusCode::NOT_MODIFIED, "The body is the one that the asker has; the statement is new.")
-        .refused(forbidden, why, &error_codes(forbidden));
+        .empty(StatusCode::NOT_MODIFIED, "The body is the one that the asker has; the statement is new.");
+    // A key is refused as at the other endpoints, a token as at any protected resource.
+    let either = |status| {
+        any_of([utoipa::openapi::Ref::from_schema_name("Refused").into(), refused_with(&error_codes(status))])
+    };
+    let unauthorized = StatusCode::UNAUTHORIZED;
+    let answers = refusing_keys(answers).with(forbidden, why, Some(either(forbidden))).with(
+        unauthorized,
+        "No key was authenticated, or the token is worth nothing.",
+        Some(either(unauthorized)),
+    );
     let parameter = |name, what: &str, schema| {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
         parameter.description(Some(what)).schema(Some(schema))
     };
     let needed = parameter("nonce", "Drawn anew for each request; the statement repeats it.", nonce());
-    operation("The feed of revocations, for guards.", refusing_keys(answers))
+    operation("The feed of revocations, for guards.", answers)
         .parameter(parameter("since", "The position up to which the asker knows the feed.", whole()))
         .parameter(needed.required(Required::True))
         .parameter(parameter("wait", "Seconds to wait for news, at most 20.", whole()))
-        .securities(Some(in_headers()))
+        .securities(Some(in_headers().into_iter().chain([SecurityRequirement::new("token", NONE)])))
 }
 
 fn form(members: Vec<(&'static str, RefOr<Schema>, super::schemas::Needed)>) -> RequestBody {
@@ -144,7 +153,11 @@ fn token(summary: &str) -> OperationBuilder {
 }
 
 fn introspect(summary: &str, name: &'static str) -> OperationBuilder {
-    let answers = Answers::new().good(StatusCode::OK, "What is known of the token.", "Introspection");
+    let mut answers = Answers::new().good(StatusCode::OK, "What is known of the token.", "Introspection");
+    if name == "token" {
+        let what = "A JWT with the same in its claim `token_introspection` (RFC 9701 section 5).";
+        answers = answers.or_as(oauth::SIGNED_MEDIA_TYPE, what);
+    }
     let mut members: Vec<_> = ["token_type_hint", "client_ip"].map(|name| (name, text(), Perhaps)).into();
     members.push(("scope", scope(), Perhaps));
     members.push((name, some_text(), Always));

@@ -142,6 +142,7 @@ fn metadata() -> RefOr<Schema> {
         ("portcullis_feed_endpoint", text(), Always),
         ("portcullis_feed_jwks_uri", text(), Always),
         ("grant_types_supported", list(word(&oauth::GRANT_TYPES)), Always),
+        ("introspection_signing_alg_values_supported", texts(), Always),
         ("response_types_supported", texts(), Always),
     ]);
     for (name, _) in oauth::endpoints() {

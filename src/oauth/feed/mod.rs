@@ -19,19 +19,18 @@ use axum::response::{IntoResponse, Response};
 use portcullis_guard::Freshness;
 use portcullis_guard::feed_rules::{self, Statement};
 
+use super::accept::is_preferred_to_json;
 use super::error::{Error, no_store};
 use crate::domain::Position;
 use crate::revocation::{Body, Slice};
 use crate::web::{ClientAddress, Server, Turns};
 use asked::Asked;
-use asker::Asker;
+use asker::{Asker, No};
 
 /// Where the feed is.
 pub const FEED_PATH: &str = "/oauth/revocations";
 /// Where the public halves of the keys that sign it are.
 pub const FEED_JWKS_PATH: &str = "/.well-known/portcullis-feed-jwks.json";
-/// The permission that lets a key follow.
-const PERMISSION: &str = "portcullis:revocations";
 /// How long an answer waits for news, at most.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
@@ -46,24 +45,25 @@ pub fn longest_wait(path: &str) -> Duration {
 /// The endpoint.
 ///
 /// # Errors
-/// See [`Error`].
+/// See [`No`].
 pub(super) async fn revocations(
     State(server): State<Arc<Server>>,
     ClientAddress(address): ClientAddress,
     RawQuery(query): RawQuery,
     request: Request,
-) -> Result<Response, Error> {
+) -> Result<Response, No> {
     let arrived = server.clock.monotonic();
     let (headers, turns) = (request.headers(), request.extensions().get::<Arc<Turns>>().cloned());
     let asked = Asked::read(query.as_deref())?;
     let asker = Asker::admit(&server, headers, address).await?;
     let wait = asked.wait;
     let question = Question { since: asked.since, server, asker, asked, arrived };
-    if accepts_stream(headers) {
-        return stream::answer(question, turns);
+    if is_preferred_to_json(headers, stream::MEDIA_TYPE) {
+        return Ok(stream::answer(question, turns)?);
     }
     if !wait.is_zero() {
         question.wait_for_news(wait).await;
+        question.asker.is_still_admitted(&question.server).await?;
     }
     let told = question.tell()?;
     Ok(answer(told, headers))
@@ -160,10 +160,4 @@ fn is_named(headers: &HeaderMap, tag: &str) -> bool {
     let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
     let mut named = lines.flat_map(|line| line.split(',')).map(str::trim);
     named.any(|named| named == "*" || named.strip_prefix("W/").unwrap_or(named) == tag)
-}
-
-fn accepts_stream(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    let mut types = lines.flat_map(|line| line.split(',')).map(|item| item.split(';').next().unwrap_or(item));
-    types.any(|media| media.trim().eq_ignore_ascii_case(stream::MEDIA_TYPE))
 }

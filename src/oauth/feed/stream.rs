@@ -12,7 +12,7 @@ use futures_util::stream;
 
 use super::{Question, Told};
 use crate::oauth::error::{Error, no_store};
-use crate::web::Turns;
+use crate::web::{OpenStream, Turns};
 
 /// What a client accepts that wants a stream.
 pub(super) const MEDIA_TYPE: &str = "text/event-stream";
@@ -27,11 +27,12 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// The first event is made before anything is answered, so that a refusal has a status.
 ///
 /// # Errors
-/// As [`Question::tell`].
+/// [`Error::TooMany`], if the key has as many streams as it may; as [`Question::tell`].
 pub(super) fn answer(mut question: Question, turns: Option<Arc<Turns>>) -> Result<Response, Error> {
+    let place = question.server.streams.open(question.asker.key()).ok_or(Error::TooMany(PULSE))?;
     let first = question.tell()?;
     question.since = first.position;
-    let follow = Follow { question, turns, next: Some(first) };
+    let follow = Follow { question, turns, next: Some(first), _place: place };
     let events = stream::unfold(follow, |mut follow| async move {
         let event = follow.event().await?;
         Some((Ok::<_, Infallible>(event), follow))
@@ -50,10 +51,12 @@ struct Follow {
     turns: Option<Arc<Turns>>,
     /// What was told last, until it is sent.
     next: Option<Told>,
+    /// Among the streams of its key.
+    _place: OpenStream,
 }
 
 impl Follow {
-    /// The next event, once there is one; none at the end: the copy is stale, the key may follow no
+    /// The next event, once there is one; none at the end: the copy is stale, key or token may follow no
     /// longer, the server stops, or the time is over.
     async fn event(&mut self) -> Option<String> {
         let told = match self.next.take() {
@@ -71,7 +74,9 @@ impl Follow {
     async fn wait_and_tell(&self) -> Option<Told> {
         let Question { server, asker, arrived, .. } = &self.question;
         tokio::time::sleep(PAUSE).await;
-        self.question.wait_for_news(PULSE.saturating_sub(PAUSE)).await;
+        // A token's end is an end of the stream, and no news.
+        let pulse = PULSE.min(asker.is_left(server.clock.now()));
+        self.question.wait_for_news(pulse.saturating_sub(PAUSE)).await;
         let lasted = server.clock.monotonic().saturating_sub(*arrived);
         let ends = server.copy.log().news().borrow().ends;
         if ends || lasted >= LONGEST {

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use crate::domain::feed::Published;
 use crate::domain::{Position, Tag, Timestamp};
 use crate::store::error::Error;
-use crate::store::rows::{self, FeedRow, HeartbeatRow};
+use crate::store::rows::{self, HeartbeatRow};
 use crate::store::{FeedLog, FeedRead, Heartbeat, TokenRevocation};
 
 use super::PostgresStore;
@@ -181,12 +181,16 @@ impl Stand {
 
 /// One more than `most`, to tell whether there are more.
 async fn entries(connection: &mut PgConnection, since: Position, most: u32) -> Result<Vec<Published>, Error> {
-    let rows: Vec<FeedRow> = sqlx::query_as(
-        "SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position LIMIT $2",
+    let lines: Option<String> = sqlx::query_scalar(
+        "SELECT string_agg(\
+           concat_ws(' ', position, encode(tag, 'hex'), coalesce(ends_at::text, ''), entry), chr(10) \
+           ORDER BY position) \
+         FROM (SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position LIMIT $2) \
+         AS page",
     )
     .bind(rows::stored(since))
     .bind(i64::from(most) + 1)
-    .fetch_all(connection)
+    .fetch_one(connection)
     .await?;
-    rows.into_iter().map(Published::try_from).collect()
+    rows::page(lines.as_deref())
 }

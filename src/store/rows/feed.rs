@@ -11,26 +11,31 @@ use crate::store::error::Error;
 
 use super::Place;
 
-#[derive(FromRow)]
-pub(in crate::store) struct FeedRow {
-    position: i64,
-    tag: Vec<u8>,
-    entry: String,
-    ends_at: Option<i64>,
+/// Entries as the database puts them into one answer, a line for each: position, mark in hex digits, end
+/// (nothing, if there is none), entry; divided by spaces. A row for each would take longer to hand over
+/// than to read, and a start reads a million of them.
+pub(in crate::store) fn page(lines: Option<&str>) -> Result<Vec<Published>, Error> {
+    lines.map_or(Ok(Vec::new()), |lines| lines.split('\n').map(line).collect())
 }
 
-impl TryFrom<FeedRow> for Published {
-    type Error = Error;
+fn line(line: &str) -> Result<Published, Error> {
+    let mut columns = line.splitn(4, ' ');
+    let mut column = || columns.next().unwrap_or_default();
+    let (position, tag, ends, entry) = (column(), column(), column(), column());
+    let place = Place::of("feed", &position);
+    Ok(Published {
+        position: place.position("position", place.parse("position", position)?)?,
+        tag: place.parse("tag", tag)?,
+        entry: FeedEntry::read(entry).map_err(|_| place.corrupt("entry"))?,
+        ends: optional(ends)
+            .map(|ends| place.parse("ends_at", ends))
+            .transpose()?
+            .map(Timestamp::from_millis),
+    })
+}
 
-    fn try_from(row: FeedRow) -> Result<Self, Error> {
-        let place = Place::of("feed", &row.position);
-        Ok(Self {
-            position: place.position("position", row.position)?,
-            tag: Tag::from_bytes(place.bytes("tag", &row.tag)?),
-            entry: FeedEntry::read(&row.entry).map_err(|_| place.corrupt("entry"))?,
-            ends: row.ends_at.map(Timestamp::from_millis),
-        })
-    }
+fn optional(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// The mark of the entry at this position.
@@ -59,5 +64,35 @@ impl TryFrom<HeartbeatRow> for Heartbeat {
             age: Duration::from_millis(place.number("age_ms", row.age_ms)?),
             node: row.id,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_from_its_line_whatever_its_text_holds() {
+        let entry = r#"{"revoke":"subject","project":"prj_x","kind":"a b","subject":"c  d"}"#;
+        let lines = format!("7 00000000000000ff 5000 {entry}\n8 00000000000000fe  {{\"revoke\":\"all\"}}");
+        let read = page(Some(&lines)).unwrap();
+        assert_eq!(read.iter().map(|entry| entry.position.value()).collect::<Vec<_>>(), [7, 8]);
+        assert_eq!(serde_json::to_string(&read[0].entry).unwrap(), entry);
+        assert_eq!((read[0].ends, read[1].ends), (Some(Timestamp::from_millis(5000)), None));
+        assert_eq!(read[1].tag, Tag::from_bytes([0, 0, 0, 0, 0, 0, 0, 0xFE]));
+        assert!(page(None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_named_and_not_passed_over() {
+        let named = |lines: &str| match page(Some(lines)) {
+            Err(Error::Corrupt { table: "feed", column, row }) => format!("{column} of {row}"),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(named(""), "position of ");
+        assert_eq!(named("-1 00000000000000ff  {}"), "position of -1");
+        assert_eq!(named("7 00  {}"), "tag of 7");
+        assert_eq!(named("7 00000000000000ff"), "entry of 7");
+        assert_eq!(named("7 00000000000000ff x {\"revoke\":\"all\"}"), "ends_at of 7");
     }
 }

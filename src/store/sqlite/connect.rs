@@ -18,9 +18,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// How many transactions may read at the same time.
 const READERS: u32 = 4;
 
-/// How many rows a connection reads ahead.
-const ROWS_AHEAD: usize = 512;
-
 /// How long an act waits for its turn at the connections of this process.
 const TURN: Duration = Duration::from_secs(5);
 
@@ -86,7 +83,7 @@ pub(super) async fn readers(file: &DatabaseFile, options: SqliteOptions) -> Resu
 
 /// How a connection that never writes is set up.
 pub(super) fn reading(file: &DatabaseFile, options: SqliteOptions) -> SqliteConnectOptions {
-    common(file, options).read_only(true).row_buffer_size(ROWS_AHEAD)
+    common(file, options).read_only(true)
 }
 
 fn common(file: &DatabaseFile, options: SqliteOptions) -> SqliteConnectOptions {
@@ -111,13 +108,11 @@ fn pool(size: u32, file: &DatabaseFile) -> PoolOptions<Sqlite> {
             Box::pin(async move { same })
         })
         // When the disk is full, SQLite itself rolls back; sqlx, whose own rollback fails then,
-        // goes on to believe in the transaction, and would nest all later ones in it. The ping
-        // comes behind a rollback that is under way.
-        .after_release(|connection: &mut SqliteConnection, _| {
-            Box::pin(async move {
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
+        // goes on to believe in the transaction, and would nest all later ones in it. By now a
+        // rollback that was under way is over: each release waits for what is.
+        .before_acquire(|connection: &mut SqliteConnection, _| {
+            let is_free = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_free) })
         })
 }
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::domain::feed::Published;
 use crate::domain::{Position, Tag, Timestamp};
 use crate::store::error::{Error, Unavailable};
-use crate::store::rows::{self, FeedRow, HeartbeatRow};
+use crate::store::rows::{self, HeartbeatRow};
 use crate::store::{FeedLog, FeedRead, Heartbeat, TokenRevocation};
 
 use super::publish::conclude;
@@ -155,12 +155,14 @@ async fn entries(
     since: Position,
     most: u32,
 ) -> Result<Vec<Published>, Error> {
-    let rows: Vec<FeedRow> = sqlx::query_as(
-        "SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position LIMIT $2",
+    let lines: Option<String> = sqlx::query_scalar(
+        "SELECT group_concat(\
+           position || ' ' || lower(hex(tag)) || ' ' || coalesce(ends_at, '') || ' ' || entry, char(10)) \
+         FROM (SELECT position, tag, entry, ends_at FROM feed WHERE position > $1 ORDER BY position LIMIT $2)",
     )
     .bind(rows::stored(since))
     .bind(i64::from(most) + 1)
-    .fetch_all(connection)
+    .fetch_one(connection)
     .await?;
-    rows.into_iter().map(Published::try_from).collect()
+    rows::page(lines.as_deref())
 }

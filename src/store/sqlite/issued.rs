@@ -36,6 +36,9 @@ macro_rules! unmoved {
 #[async_trait]
 impl IssuedTokens for SqliteStore {
     async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
+        if tokens.len() <= BATCH && !any_limits(tokens) {
+            return record(&mut *self.one_write().await?, tokens).await;
+        }
         let mut transaction = self.write().await?;
         let mut recorded = Vec::with_capacity(tokens.len());
         for batch in tokens.chunks(BATCH) {
@@ -90,11 +93,7 @@ impl IssuedTokens for SqliteStore {
 /// Records what nothing speaks against, in one statement. Tokens that have limits find out before it
 /// whether there is a place for them, and are counted after it; others pay nothing for that.
 async fn record(connection: &mut SqliteConnection, batch: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
-    let full = if batch.iter().any(|token| token.limits.are_set()) {
-        without_a_place(connection, batch).await?
-    } else {
-        HashMap::new()
-    };
+    let full = if any_limits(batch) { without_a_place(connection, batch).await? } else { HashMap::new() };
     let chosen = batch.iter().enumerate().filter(|(at, _)| !full.contains_key(at)).map(|(_, token)| token);
     let mut inserted = insert(connection, chosen).await?;
     let mut recorded = Vec::with_capacity(batch.len());
@@ -113,6 +112,10 @@ async fn record(connection: &mut SqliteConnection, batch: &[IssuedToken]) -> Res
         live_tokens::add(connection, &counted).await?;
     }
     Ok(recorded)
+}
+
+fn any_limits(batch: &[IssuedToken]) -> bool {
+    batch.iter().any(|token| token.limits.are_set())
 }
 
 /// The tokens of a batch, by their place in it, whose limits leave no room. One that would not be

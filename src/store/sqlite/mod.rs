@@ -23,6 +23,7 @@ mod refusal;
 mod search;
 mod secrets;
 mod signing_keys;
+mod single;
 mod upkeep;
 mod watch;
 
@@ -35,6 +36,7 @@ use tokio::sync::Mutex;
 use super::Migration;
 use super::error::Error;
 use file::DatabaseFile;
+use single::{InUse, Single};
 use watch::Watch;
 
 pub use connect::SqliteOptions;
@@ -47,6 +49,7 @@ pub struct SqliteStore {
     file: DatabaseFile,
     writer: SqlitePool,
     readers: SqlitePool,
+    single: Single,
     watch: Mutex<Watch>,
 }
 
@@ -75,7 +78,8 @@ impl SqliteStore {
         };
         let file = file.with_those_beside()?;
         let watch = Mutex::new(Watch::new(connect::reading(&file, options)));
-        Ok(Self { file, writer, readers, watch })
+        let single = Single::new(connect::reading(&file, options));
+        Ok(Self { file, writer, readers, single, watch })
     }
 
     /// Which steps the tables of this file have made, and which are to come; changes nothing.
@@ -89,6 +93,7 @@ impl SqliteStore {
     /// Waits for what is under way and lets go of the file.
     pub async fn close(&self) {
         self.readers.close().await;
+        self.single.close().await;
         self.watch.lock().await.close().await;
         // Last: only who may write can fold the log into the file.
         self.writer.close().await;
@@ -102,8 +107,15 @@ impl SqliteStore {
     }
 
     /// A connection for one statement that reads: a snapshot without a transaction.
-    async fn one_read(&self) -> Result<PoolConnection<Sqlite>, Error> {
-        let connection = self.readers.acquire().await?;
+    async fn one_read(&self) -> Result<InUse<'_>, Error> {
+        let connection = self.single.acquire().await?;
+        self.file.check()?;
+        Ok(connection)
+    }
+
+    /// A connection for one statement that writes: a transaction by itself.
+    async fn one_write(&self) -> Result<PoolConnection<Sqlite>, Error> {
+        let connection = self.writer.acquire().await?;
         self.file.check()?;
         Ok(connection)
     }

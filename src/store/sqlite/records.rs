@@ -27,7 +27,10 @@ impl Records for SqliteStore {
     }
 
     async fn key_part(&self, by: &Lookup) -> Result<Snapshot<Option<KeyPart>>, Error> {
-        key_part(&mut *self.one_read().await?, by).await
+        let mut read = self.one_read().await?;
+        let part = key_part(&mut read, by).await?;
+        read.done();
+        Ok(part)
     }
 
     async fn project_part(&self, project: &ProjectId) -> Result<Option<ProjectPart>, Error> {
@@ -35,7 +38,10 @@ impl Records for SqliteStore {
     }
 
     async fn position(&self) -> Result<Position, Error> {
-        counter(&mut *self.one_read().await?).await
+        let mut read = self.one_read().await?;
+        let position = counter(&mut read).await?;
+        read.done();
+        Ok(position)
     }
 }
 

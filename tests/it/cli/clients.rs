@@ -11,7 +11,7 @@ use super::{Home, Ran};
 use crate::support::Serving;
 
 /// A server, and a file with a key of it.
-fn scene() -> (Home, Serving) {
+pub(super) fn scene() -> (Home, Serving) {
     let home = Home::founded();
     let project = home.project("Shop");
     for scope in ["orders:read", "orders:write"] {
@@ -27,7 +27,7 @@ fn scene() -> (Home, Serving) {
 }
 
 impl Home {
-    fn key(&self) -> (String, String) {
+    pub(super) fn key(&self) -> (String, String) {
         let key: Value = serde_json::from_str(&self.read("key.json")).unwrap();
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         (text("key_id"), text("secret"))
@@ -53,7 +53,7 @@ impl Home {
     }
 
     /// Exit status, whether it was verified, and the reason if not.
-    fn judged(&self, token: &str, more: &[&str]) -> (i32, Value, Value) {
+    pub(super) fn judged(&self, token: &str, more: &[&str]) -> (i32, Value, Value) {
         let ran = self.inspect(token, &[more, &["--json"]].concat());
         let said: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
         (ran.status, said["verified"].clone(), said["reason"].clone())

@@ -6,6 +6,7 @@ mod clients;
 mod completions;
 mod database;
 mod doctor;
+mod exec;
 mod failures;
 mod home;
 mod import;

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use portcullis::domain::grant::{Ask, Grant, KeyPart, MintRecord, Moment, ProjectPart, Refusal, decide};
+use portcullis::domain::grant::{
+    Ask, Grant, KeyPart, MintRecord, Moment, ProjectPart, Refusal, decide, feed_audience,
+};
 use portcullis::domain::{
     Allowlist, ApiKey, Audience, AuthMethod, AuthMethods, Catalogue, CatalogueScope, KeyDetails, KeyState,
     Lifetime, Position, Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId,
@@ -245,9 +247,11 @@ pub(super) fn request(details: &KeyDetails) -> impl Strategy<Value = Request> + 
         _ => ScopeSet::default(),
     });
     let audiences = prop_oneof![
-        3 => Just(Vec::new()),
-        2 => subsequence(ours.clone(), 0..=ours.len()),
-        1 => audiences(),
+        15 => Just(Vec::new()),
+        10 => subsequence(ours.clone(), 0..=ours.len()),
+        5 => audiences(),
+        1 => Just(vec![feed_audience(ISSUER)]),
+        1 => audiences().prop_map(|more| [vec![feed_audience(ISSUER)], more].concat()),
     ];
     let ask = (scope, audiences, lifetime()).prop_map(|(scope, audiences, lifetime)| Ask {
         scope,

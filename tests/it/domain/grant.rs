@@ -1,6 +1,6 @@
 //! Promise P1: whatever is granted is within the key.
 
-use portcullis::domain::grant::{MintRecord, audiences_of};
+use portcullis::domain::grant::{MintRecord, audiences_of, feed_audience, may_follow};
 use portcullis::domain::{KeyState, ScopeSet};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -59,8 +59,10 @@ proptest! {
         }
 
         let allowed = audiences_of(&record, ISSUER);
+        let for_the_feed = claims.aud.contains(&feed_audience(ISSUER));
+        prop_assert!(!for_the_feed || may_follow(key) && claims.aud.iter().count() == 1);
         for audience in claims.aud.iter() {
-            prop_assert!(allowed.contains(audience));
+            prop_assert!(for_the_feed || allowed.contains(audience));
             prop_assert!(request.ask.audiences.is_empty() || request.ask.audiences.contains(audience));
         }
         prop_assert!(claims.aud.iter().next().is_some());

@@ -34,7 +34,7 @@ async fn only_a_key_with_the_permission_may_follow() {
         ),
         ("a form", app.post(&path, "").basic(id, secret), (405, "invalid_request")),
         ("no nonce", app.get(FEED).basic(id, secret), (400, "invalid_request")),
-        ("a token", app.get(&path).bearer(&other.token("").await), (401, "invalid_client")),
+        ("a token for others", app.get(&path).bearer(&other.token("").await), (401, "invalid_token")),
     ] {
         let answer = request.send().await;
         assert_eq!(answer.refusal(), (expected.0, expected.1.to_owned()), "{what}: {}", answer.text());

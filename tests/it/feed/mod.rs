@@ -4,11 +4,12 @@ mod answers;
 mod callers;
 mod keys;
 mod stream;
+mod tokens;
 
 use portcullis_guard::feed_rules::{self, Expected, InvalidAnswer, NO_ENTRIES, Nonce};
 use portcullis_guard::{KeySet, Position, Target};
 
-use crate::support::{Answer, App, Key, Send, Tenant};
+use crate::support::{Answer, App, Key, Send, Tenant, escape};
 
 const FEED: &str = "/oauth/revocations";
 const FEED_JWKS: &str = "/.well-known/portcullis-feed-jwks.json";
@@ -30,6 +31,13 @@ impl<'a> Watcher<'a> {
     fn question(&self, since: u64, more: &str) -> Send {
         let path = format!("{FEED}?since={since}&nonce={NONCE}{more}");
         self.app.get(&path).basic(self.key.id.as_str(), &self.key.secret)
+    }
+
+    /// A token for the feed, with further parameters.
+    async fn token(&self, more: &str) -> String {
+        let feed = escape(&format!("{}/feed", self.app.server.issuer));
+        let asked = format!("resource={feed}&scope=portcullis%3Arevocations{more}");
+        self.key.ask(&asked).send().await.token()
     }
 
     async fn keys(&self) -> KeySet {

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use portcullis::http::Patience;
 use portcullis::keys::acts::KeyAct;
+use portcullis::web::STREAMS_PER_KEY;
 use portcullis_guard::Target;
 use portcullis_guard::event_stream::{EventStream, statement_and_body};
 use portcullis_guard::feed_rules::{self, InvalidAnswer};
+use reqwest::RequestBuilder;
 use tokio::time::timeout;
 
 use super::{FEED, NONCE, Watcher, targets};
 use crate::support::{App, DEADLINE, Wire, plain_client};
 
-/// Followers in CI; `scripts/measure feed` has a thousand.
+/// Followers in CI; `scripts/measure guards` has a thousand.
 const FOLLOWERS: usize = 50;
 
 /// One who reads a stream.
@@ -24,9 +26,19 @@ struct Reader {
 
 impl Reader {
     async fn begin(wire: &Wire, watcher: &Watcher<'_>, since: u64) -> Self {
+        let by = |request: RequestBuilder| request.basic_auth(&watcher.key.id, Some(&watcher.key.secret));
+        Self::begin_by(wire, since, by).await
+    }
+
+    /// By a token.
+    async fn begin_with(wire: &Wire, token: &str) -> Self {
+        Self::begin_by(wire, 0, |request| request.bearer_auth(token)).await
+    }
+
+    async fn begin_by(wire: &Wire, since: u64, by: impl Fn(RequestBuilder) -> RequestBuilder) -> Self {
         let url = format!("http://{}{FEED}?since={since}&nonce={NONCE}", wire.address());
-        let request = plain_client().get(url).header("accept", "text/event-stream");
-        let answer = request.basic_auth(&watcher.key.id, Some(&watcher.key.secret)).send().await.unwrap();
+        let request = by(plain_client().get(url).header("accept", "text/event-stream"));
+        let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(
@@ -162,5 +174,76 @@ async fn a_stream_that_is_read_is_not_let_go_as_idle() {
     for _ in 0..3 {
         reader.told(&watcher).await.unwrap();
     }
+    wire.stop().await;
+}
+
+/// At its end it would be told of nothing any more, however quiet it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_a_token_opened_ends_with_the_token() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let watcher = Watcher::of(&shop).await;
+    let (short, long) = (watcher.token("&expires_in=10").await, watcher.token("").await);
+    let revoked = watcher.token("").await;
+    let wire = app.listen_patiently();
+    let mut readers = Vec::new();
+    for token in [&short, &revoked, &long] {
+        let mut reader = Reader::begin_with(&wire, token).await;
+        reader.told(&watcher).await.unwrap();
+        readers.push(reader);
+    }
+    let [short, by_revoked, mut long] = readers.try_into().ok().unwrap();
+
+    app.pass(Duration::from_secs(11)).await;
+    assert!(short.ends().await, "expired");
+    watcher.key.post("/oauth/revoke", &format!("token={revoked}")).send().await;
+    app.follow().await;
+    assert!(by_revoked.ends().await, "revoked");
+    long.told(&watcher).await.unwrap();
+    watcher.key.act(KeyAct::Block).await;
+    app.follow().await;
+    assert!(long.ends().await, "killed with its key");
+    wire.stop().await;
+}
+
+/// Nobody who hangs up keeps a place, and nobody who is turned away takes one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_has_so_many_streams_and_a_place_is_free_again_when_one_hangs_up() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let (watcher, other) = (Watcher::of(&shop).await, Watcher::of(&shop).await);
+    let token = watcher.token("").await;
+    let wire = app.listen_patiently();
+    let mut reader = Reader::begin(&wire, &watcher, 0).await;
+    reader.told(&watcher).await.unwrap();
+    let ask = |request: crate::support::Send| request.header("accept", "text/event-stream").open();
+    let mut open = Vec::new();
+    for _ in 1..STREAMS_PER_KEY {
+        open.push(ask(watcher.question(0, "")).await.unwrap());
+    }
+    for refused in [watcher.question(0, ""), app.get(&format!("{FEED}?nonce={NONCE}")).bearer(&token)] {
+        let refused = ask(refused).await.unwrap_err();
+        assert_eq!(
+            refused.refusal(),
+            (429, "temporarily_unavailable".into()),
+            "of the key, whatever it shows"
+        );
+        assert!(!refused.header("retry-after").is_empty());
+    }
+    assert!(ask(other.question(0, "")).await.is_ok(), "another key");
+    watcher.ask(0).await;
+    open.pop();
+    drop(ask(watcher.question(0, "")).await.unwrap());
+    open.push(ask(watcher.question(0, "")).await.unwrap());
+
+    drop(reader);
+    let freed = async {
+        while ask(watcher.question(0, "")).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, freed).await.expect("the place of one who hung up is never free");
+    drop(open);
+    assert_eq!(app.server.streams.count(), 0);
     wire.stop().await;
 }

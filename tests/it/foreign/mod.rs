@@ -168,6 +168,7 @@ foreign! {
     authlib_goes_through: goes_through "with_authlib.py",
     requests_oauthlib_goes_through: goes_through "with_requests_oauthlib.py",
     curl_goes_through: goes_through "with_curl.sh",
+    pyjwt_verifies_signed_introspection: goes_through "with_signed_introspection.py",
     jose_verifies_tokens_of_every_algorithm_by_the_published_keys: verifies "with_jose.mjs",
     pyjwt_verifies_tokens_of_every_algorithm_by_the_published_keys: verifies "with_pyjwt.py",
 }

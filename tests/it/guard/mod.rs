@@ -2,10 +2,13 @@
 //! lies.
 
 mod between;
+mod callers;
+mod endpoint;
 mod follows;
 mod integrity;
 mod resource;
 mod signing_keys;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,7 @@ use crate::support::{DEADLINE, plain_client};
 mod resource_server;
 
 /// The API on a socket.
-struct Api(String);
+pub(super) struct Api(pub(super) String);
 
 /// What it answered.
 struct Got {
@@ -27,7 +27,7 @@ struct Got {
 }
 
 impl Api {
-    async fn of(app: axum::Router) -> Self {
+    pub(super) async fn of(app: axum::Router) -> Self {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -53,7 +53,7 @@ impl Api {
     }
 }
 
-fn api(guard: &Guard) -> axum::Router {
+pub(super) fn api(guard: &Guard) -> axum::Router {
     resource_server::api(guard).unwrap()
 }
 

@@ -26,6 +26,11 @@ async fn the_metadata_names_what_is_there_and_nothing_else() {
         "client_secret_basic",
         "client_secret_post"
       ],
+      "introspection_signing_alg_values_supported": [
+        "ES256",
+        "EdDSA",
+        "RS256"
+      ],
       "issuer": "https://tokens.example.com",
       "jwks_uri": "https://tokens.example.com/.well-known/jwks.json",
       "portcullis_feed_endpoint": "https://tokens.example.com/oauth/revocations",

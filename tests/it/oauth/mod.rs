@@ -7,6 +7,7 @@ mod auth_methods;
 mod client_auth;
 mod echo;
 mod introspect;
+mod introspect_signed;
 mod lifetime;
 mod metadata;
 mod parameters;

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http_body_util::BodyExt as _;
@@ -27,6 +28,7 @@ pub(crate) struct Send {
 }
 
 /// What came back.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -121,21 +123,34 @@ impl Send {
     }
 
     pub(crate) async fn send(self) -> Answer {
+        Answer::read(self.ask().await).await
+    }
+
+    /// An answer of its own accord without end, to be held or dropped; or a refusal.
+    pub(crate) async fn open(self) -> Result<Response, Answer> {
+        let response = self.ask().await;
+        if response.status() == StatusCode::OK { Ok(response) } else { Err(Answer::read(response).await) }
+    }
+
+    async fn ask(self) -> Response {
         let mut request =
             Request::builder().method(self.method).uri(self.path).body(Body::from(self.body)).unwrap();
         *request.headers_mut() = self.headers;
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
-        let response = self.router.oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes().to_vec();
-        assert_ne!(parts.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", String::from_utf8_lossy(&bytes));
-        Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
+        self.router.oneshot(request).await.unwrap()
     }
 }
 
 impl Answer {
+    async fn read(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+        assert_ne!(parts.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", String::from_utf8_lossy(&bytes));
+        Self { status: parts.status.as_u16(), headers: parts.headers, bytes }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
     }

@@ -1,7 +1,10 @@
-//! `POST /oauth/introspect`: is this token worth anything? (RFC 7662)
+//! `POST /oauth/introspect`: is this token worth anything? (RFC 7662) Said in JSON, or as a JWT to whoever
+//! accepts that (RFC 9701, `signed.rs`).
 //!
 //! Whoever may not ask, and whatever is not a live token of theirs, gets exactly
 //! `{"active":false}`: expired, revoked, unknown and foreign look the same (threat S27).
+
+mod signed;
 
 use std::sync::Arc;
 
@@ -10,13 +13,15 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use portcullis_guard::{Claims, Class, Freshness, Place, Required, VerifiedClaims, Whose};
 use serde::Serialize;
-use serde_json::json;
 
 use super::caller::Caller;
 use super::error::{Error, no_store};
 use crate::domain::grant::audiences_of;
 use crate::domain::{Scope, ScopeSet, TokenRefusal};
 use crate::web::Server;
+
+pub use signed::MEDIA_TYPE as SIGNED_MEDIA_TYPE;
+use signed::Shape;
 
 /// The permission that lets a key ask about tokens that it did not mint.
 const PERMISSION: &str = "portcullis:introspect";
@@ -25,21 +30,37 @@ const PERMISSION: &str = "portcullis:introspect";
 ///
 /// # Errors
 /// See [`Error`].
-pub(super) async fn introspect(State(server): State<Arc<Server>>, caller: Caller) -> Result<Response, Error> {
+pub(super) async fn introspect(
+    State(server): State<Arc<Server>>,
+    shape: Shape,
+    caller: Caller,
+) -> Result<Response, Error> {
     let token = caller.form.get("token").ok_or(Error::InvalidRequest("`token` is missing"))?;
-    answer(&server, &caller, token)
+    match shape {
+        Shape::Plain => answer(&server, &caller, token),
+        Shape::Signed => {
+            let known = look_at(&server, &caller, token)?;
+            signed::answer(&server, &caller, Introspection::of(known.as_deref()))
+        }
+    }
 }
 
-/// What is said of a token.
+/// What is said of a token, in JSON.
 ///
 /// # Errors
 /// See [`Error`].
 pub(super) fn answer(server: &Server, caller: &Caller, token: &str) -> Result<Response, Error> {
+    let known = look_at(server, caller, token)?;
+    Ok((no_store(), Json(Introspection::of(known.as_deref()))).into_response())
+}
+
+/// What is known of a token that is live, and the caller's to know of.
+fn look_at(server: &Server, caller: &Caller, token: &str) -> Result<Option<Arc<VerifiedClaims>>, Error> {
     let (scope, place) = (read_scope(caller)?, read_place(caller)?);
     match judge(server, caller, token, &scope, place) {
-        Ok(token) => Ok((no_store(), Json(Introspection::of(token.claims()))).into_response()),
+        Ok(token) => Ok(Some(token)),
         Err(refusal) if refusal.class() == Class::Unknown => Err(Error::Unavailable),
-        Err(_) => Ok((no_store(), Json(json!({ "active": false }))).into_response()),
+        Err(_) => Ok(None),
     }
 }
 
@@ -94,17 +115,26 @@ fn read_place(caller: &Caller) -> Result<Place, Error> {
     }
 }
 
-/// The members of RFC 7662 §2.2 and RFC 9068, as the token has them.
+/// What is said of a token.
 #[derive(Serialize)]
-struct Introspection<'a> {
-    active: bool,
-    #[serde(flatten)]
-    claims: &'a Claims,
-    token_type: &'static str,
+#[serde(untagged)]
+enum Introspection<'a> {
+    /// The members of RFC 7662 §2.2 and RFC 9068, as the token has them.
+    Live {
+        active: bool,
+        #[serde(flatten)]
+        claims: &'a Claims,
+        token_type: &'static str,
+    },
+    /// That it is worth nothing to the caller.
+    Dead { active: bool },
 }
 
 impl<'a> Introspection<'a> {
-    fn of(claims: &'a Claims) -> Self {
-        Self { active: true, claims, token_type: "Bearer" }
+    fn of(known: Option<&'a VerifiedClaims>) -> Self {
+        match known {
+            Some(token) => Self::Live { active: true, claims: token.claims(), token_type: "Bearer" },
+            None => Self::Dead { active: false },
+        }
     }
 }

@@ -1,0 +1,1 @@
+"""What scripts/measure and scripts/bench do, one idea in each file."""
