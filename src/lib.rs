@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`portcullis_guard`] | the vocabulary of tokens, what revokes what, and the one judge |
 //! | [`domain`] | the rules: exchange, edits, secrets, catalogue, audit; plain functions |
+//! | [`metrics`] | what is counted, and the page that tells it |
 //! | [`time`], [`entropy`] | the only clock, the only randomness; both injected |
 //! | [`config`] | settings: flag, environment, file, default; the only reader of the environment |
 //! | [`tls`] | the certificate of the listener: read, checked, looked at again |
@@ -40,6 +41,7 @@ pub mod http;
 pub mod installation;
 pub mod issuance;
 pub mod keys;
+pub mod metrics;
 pub mod oauth;
 pub mod revocation;
 pub mod signing;

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, Uri};
 use portcullis::domain::Secret;
+use portcullis::domain::scan::{Scan, secrets_in};
 use portcullis::web::Form;
 use portcullis::web::form::{MAX_BODY_BYTES, decode};
 use zeroize::Zeroizing;
@@ -23,8 +24,18 @@ pub fn form(input: &[u8]) {
     assert!(form.all("resource").all(|value| !value.is_empty()));
 }
 
-/// A secret names a key only if all of it has our form.
+/// A secret names a key only if all of it has our form; whatever is found in bytes is found in pieces of
+/// them, too, and is a secret.
 pub fn secret(input: &[u8]) {
+    let found: Vec<_> = secrets_in(input).collect();
+    let (first, second) = input.split_at(input.len() / 2);
+    let mut scan = Scan::default();
+    let sighted = [scan.take(first), scan.take(second)].concat();
+    assert!(found.iter().map(|found| &found.key).eq(sighted.iter().map(|sighting| &sighting.key)));
+    for found in &found {
+        let secret = str::from_utf8(&input[found.at..found.at + found.length]).expect("it is ASCII");
+        assert_eq!(Secret::presented(Zeroizing::new(secret.to_owned())).names_key(), found.key);
+    }
     let Ok(text) = str::from_utf8(input) else { return };
     let secret = Secret::presented(Zeroizing::new(text.to_owned()));
     if let Some(key) = secret.names_key() {

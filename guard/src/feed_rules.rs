@@ -197,8 +197,7 @@ fn signed_statement(jws: &str, keys: &KeySet) -> Result<(SigningKeyId, Statement
     if crate::verify::name(public.algorithm) != header.alg {
         return Err(InvalidAnswer::UnknownKey);
     }
-    let fits = jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &public.key, public.algorithm);
-    if !fits.unwrap_or(false) {
+    if !public.fits(signed, signature) {
         return Err(InvalidAnswer::Signature);
     }
     let statement: Statement = part(payload).ok_or(InvalidAnswer::Statement)?;

@@ -1,11 +1,17 @@
 //! The public halves of the signing keys, by `kid` (RFC 7517).
 
 use std::collections::HashMap;
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
-use jsonwebtoken::{Algorithm, DecodingKey};
 
 use crate::id::SigningKeyId;
 
@@ -26,16 +32,30 @@ pub enum InvalidKeySet {
     Damaged(SigningKeyId),
 }
 
-/// A signing key's public half, and the one algorithm it is for.
-#[derive(Debug)]
+/// A signing key's public half, and the one algorithm it is for. Parsed once: `jsonwebtoken` would parse it
+/// anew for each signature.
 pub(crate) struct PublicKey {
     pub(crate) algorithm: Algorithm,
-    pub(crate) key: DecodingKey,
+    key: ParsedPublicKey,
     pub(crate) identity: Identity,
 }
 
+impl PublicKey {
+    /// Whether this signature, in base64url, is the key's over these bytes (RFC 7515 §5.2).
+    pub(crate) fn fits(&self, signed: &str, signature: &str) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(signature);
+        signature.is_ok_and(|signature| self.key.verify_sig(signed.as_bytes(), &signature).is_ok())
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublicKey").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
 /// The numbers that make a public key what it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Identity(Arc<AlgorithmParameters>);
 
 /// The published signing keys.
@@ -63,8 +83,7 @@ impl KeySet {
             let Some(Ok(kid)) = jwk.common.key_id.as_deref().map(str::parse::<SigningKeyId>) else {
                 continue;
             };
-            let key = DecodingKey::from_jwk(jwk).ok().filter(|_| is_whole(jwk));
-            let key = key.ok_or_else(|| InvalidKeySet::Damaged(kid.clone()))?;
+            let key = parse(jwk).ok_or_else(|| InvalidKeySet::Damaged(kid.clone()))?;
             let identity = Identity(Arc::new(jwk.algorithm.clone()));
             if set.insert(kid.clone(), PublicKey { algorithm, key, identity }).is_some() {
                 return Err(InvalidKeySet::Ambiguous(kid));
@@ -106,15 +125,30 @@ fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
     (for_signatures && agrees).then_some(algorithm)
 }
 
-/// Whether a key's numbers have the lengths of their kind (RFC 7518 §6.2.1.2 and §6.3.1.1, RFC 8037
-/// §2), counted in base64url. `jsonwebtoken` looks at them only when a signature is checked.
-fn is_whole(jwk: &Jwk) -> bool {
-    const BYTES_32: usize = 43;
-    const BITS_2048_TO_8192: RangeInclusive<usize> = 342..=1366;
+/// A key whose numbers have the lengths of their kind (RFC 7518 §6.2.1.2 and §6.3.1.1, RFC 8037 §2) and
+/// make a key.
+fn parse(jwk: &Jwk) -> Option<ParsedPublicKey> {
+    const BITS_2048_TO_8192: RangeInclusive<usize> = 256..=1024;
+    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
     match &jwk.algorithm {
-        AlgorithmParameters::EllipticCurve(ec) => ec.x.len() == BYTES_32 && ec.y.len() == BYTES_32,
-        AlgorithmParameters::OctetKeyPair(okp) => okp.x.len() == BYTES_32,
-        AlgorithmParameters::RSA(rsa) => BITS_2048_TO_8192.contains(&rsa.n.len()) && !rsa.e.is_empty(),
-        _ => false,
+        AlgorithmParameters::EllipticCurve(ec) => {
+            let (x, y): ([u8; 32], [u8; 32]) =
+                (bytes(&ec.x)?.try_into().ok()?, bytes(&ec.y)?.try_into().ok()?);
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[UNCOMPRESSED][..], &x, &y].concat()).ok()
+        }
+        AlgorithmParameters::OctetKeyPair(okp) => {
+            let x: [u8; 32] = bytes(&okp.x)?.try_into().ok()?;
+            ParsedPublicKey::new(&ED25519, x).ok()
+        }
+        AlgorithmParameters::RSA(rsa) => {
+            let (n, e) = (bytes(&rsa.n)?, bytes(&rsa.e)?);
+            let is_whole = BITS_2048_TO_8192.contains(&n.len()) && !e.is_empty();
+            let components = is_whole.then_some(RsaPublicKeyComponents { n, e })?;
+            components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()
+        }
+        _ => None,
     }
 }
+
+/// How a point of a curve begins that is written with both coordinates (SEC 1 §2.3.3).
+const UNCOMPRESSED: u8 = 4;

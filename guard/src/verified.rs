@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -26,6 +27,7 @@ pub const LONGEST: Duration = Duration::from_mins(1);
 pub struct VerifiedTokens {
     key: hmac::Key,
     tokens: Cache<[u8; 32], Remembered>,
+    misses: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -43,7 +45,13 @@ impl VerifiedTokens {
     pub fn new(key: &[u8; 32], capacity: u64) -> Self {
         // This expiry only frees memory: what counts is judged by the caller's clock.
         let tokens = Cache::builder().max_capacity(capacity).time_to_live(LONGEST).build();
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), tokens }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), tokens, misses: AtomicU64::new(0) }
+    }
+
+    /// How often a token was not among them, so that its signature was looked at.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
     }
 
     fn name(&self, token: &str) -> [u8; 32] {
@@ -102,6 +110,7 @@ impl Verifier {
         if let Some(known) = remembered.tokens.get(&name).filter(would_pass) {
             return Ok(known.token);
         }
+        remembered.misses.fetch_add(1, Ordering::Relaxed);
         let verified = Arc::new(self.check_signature(&Unverified::read(token)?)?);
         if let Some(checked_with) = self.identity(verified.kid()) {
             let known = Remembered::new(verified.clone(), checked_with, now);

@@ -41,6 +41,14 @@ pub(super) enum Failure {
     /// Some lines of a file were not imported.
     #[error("{0} lines were refused; correct them and run the command again")]
     RefusedLines(u64),
+    /// Secrets are where everybody can read them.
+    #[error(
+        "secrets found: {0}; block their keys (`portcullis key block ID --reason key_compromise`) or give them new secrets (`portcullis key regenerate ID`), then remove these"
+    )]
+    Leaked(u64),
+    /// Nothing was found, but not everything was seen.
+    #[error("paths that could not be read: {0}; nothing is known of them")]
+    Unscanned(usize),
     /// A token is not good.
     #[error("{0} ({code})", code = .0.reason())]
     Token(TokenRefusal),
@@ -118,6 +126,8 @@ impl Failure {
             Self::Usage(_) => ("usage", 2),
             Self::Token(_) => ("token_refused", 1),
             Self::RefusedLines(_) => ("lines_refused", 1),
+            Self::Leaked(_) => ("secrets_found", 1),
+            Self::Unscanned(_) => ("unreadable", 4),
             Self::Input { .. } => ("input", 1),
             // As shells and env(1) have it.
             Self::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => ("program", 127),

@@ -18,6 +18,7 @@ mod migrate;
 mod moment;
 mod nodes;
 mod output;
+mod progress;
 mod project;
 mod restore;
 mod scope;
@@ -124,6 +125,9 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     if let Command::Completions(args) = &cli.command {
         return completions::run(args, output);
+    }
+    if let Command::Key(key::Command::Scan(args)) = &cli.command {
+        return key::scan(args, output);
     }
     let environment = Environment::of_process();
     let settings = Settings::load(&cli.flags, &environment)?;

@@ -31,6 +31,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether the answer is for a program.
+    pub(super) const fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Gives the answer.
     pub(super) fn show(self, report: &impl Report) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
@@ -146,7 +151,7 @@ fn write_table(table: &Table, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Without control characters: what stands in a database moves nobody's cursor.
-fn printable(text: impl AsRef<str>) -> String {
+pub(super) fn printable(text: impl AsRef<str>) -> String {
     text.as_ref().replace(char::is_control, "\u{FFFD}")
 }
 

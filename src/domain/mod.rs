@@ -21,6 +21,7 @@ pub mod project;
 pub mod quota;
 pub mod raw_key;
 pub mod reason;
+pub mod scan;
 pub mod secret;
 pub mod secret_id;
 pub mod signing_key;

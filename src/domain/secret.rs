@@ -21,6 +21,11 @@ const RANDOM_LENGTH: usize = 43;
 /// How many characters carry the checksum.
 const CHECKSUM_LENGTH: usize = 6;
 
+/// How secrets of ours begin.
+pub(super) const PREFIX: &[u8] = b"psk_";
+/// The longest of them, in bytes.
+pub(super) const LONGEST: usize = PREFIX.len() + 5 + ID_LENGTH + 1 + RANDOM_LENGTH + CHECKSUM_LENGTH;
+
 /// A secret in clear. It is shown once, and kept nowhere.
 pub struct Secret(Zeroizing<String>);
 
@@ -57,7 +62,7 @@ impl Secret {
         text.push_str(name);
         text.push('_');
         text.push_str(&random);
-        let checksum = checksum(&text);
+        let checksum = checksum(text.as_bytes());
         text.push_str(&checksum);
         Self(text)
     }
@@ -78,18 +83,8 @@ impl Secret {
     /// The key that this secret names, if it has our form and its checksum holds.
     #[must_use]
     pub fn names_key(&self) -> Option<KeyId> {
-        let (infix, rest) = self.0.strip_prefix("psk_")?.split_once('_')?;
-        let (name, tail) = rest.split_once('_')?;
-        let fits = matches!(infix, "live" | "test")
-            && name.len() == ID_LENGTH
-            && tail.len() == RANDOM_LENGTH + CHECKSUM_LENGTH
-            && base62::is_base62(name)
-            && base62::is_base62(tail);
-        if !fits {
-            return None;
-        }
-        let (body, given) = self.0.split_at(self.0.len() - CHECKSUM_LENGTH);
-        (checksum(body) == given).then(|| format!("pk_{infix}_{name}").parse().ok())?
+        let (length, key) = read(self.0.as_bytes())?;
+        if length == self.0.len() { key } else { None }
     }
 }
 
@@ -97,6 +92,28 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
+}
+
+/// The secret of ours that these bytes begin with, if its checksum holds: how long it is, and the key
+/// that it names. A new secret of an imported key has its form, and names nobody.
+pub(super) fn read(bytes: &[u8]) -> Option<(usize, Option<KeyId>)> {
+    let (mark, rest) = bytes.strip_prefix(PREFIX)?.split_at_checked(5)?;
+    if !matches!(mark, b"live_" | b"test_") {
+        return None;
+    }
+    let named = if rest.first() == Some(&b'_') { 0 } else { ID_LENGTH };
+    let (name, rest) = rest.split_at_checked(named)?;
+    let (tail, _) = rest.strip_prefix(b"_")?.split_at_checked(RANDOM_LENGTH + CHECKSUM_LENGTH)?;
+    if !name.iter().chain(tail).all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let length = PREFIX.len() + mark.len() + named + 1 + tail.len();
+    let (body, given) = bytes[..length].split_at(length - CHECKSUM_LENGTH);
+    if checksum(body).as_bytes() != given {
+        return None;
+    }
+    let id = || format!("pk_{}{}", str::from_utf8(mark).ok()?, str::from_utf8(name).ok()?).parse().ok();
+    Some((length, if named > 0 { id() } else { None }))
 }
 
 /// The SHA-256 of a secret: by this alone a secret can be brought in from elsewhere. It is as worthy
@@ -132,8 +149,8 @@ impl fmt::Debug for SecretSha256 {
 }
 
 /// CRC-32/ISO-HDLC of all before it, in zero-padded base 62.
-fn checksum(body: &str) -> String {
-    base62::encode::<CHECKSUM_LENGTH>(&crc32fast::hash(body.as_bytes()).to_be_bytes())
+fn checksum(body: &[u8]) -> String {
+    base62::encode::<CHECKSUM_LENGTH>(&crc32fast::hash(body).to_be_bytes())
 }
 
 /// `live` and `…` of `pk_live_…`.

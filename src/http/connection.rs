@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::drain::Drain;
+use crate::metrics::Present;
 use crate::web::Turns;
 
 /// The most connections at a time, if the system allows so many files.
@@ -84,6 +85,7 @@ where
             let (inner, service) = accepting.await?;
             let turns = Arc::new(Turns::default());
             let timer = Box::pin(sleep(idle));
+            let place = (place, drain.enter());
             let watched = Watched { inner, turns: turns.clone(), seen: 0, timer, idle, _place: place };
             Ok((watched, Counted { inner: service, turns, drain }))
         })
@@ -141,7 +143,7 @@ pub(super) struct Watched<T> {
     seen: u64,
     timer: Pin<Box<Sleep>>,
     idle: Duration,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, Present),
 }
 
 impl<T> Watched<T> {

@@ -16,6 +16,8 @@ use axum_server::{AddrListener, Address};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 
+use crate::metrics::{Level, Present};
+
 /// Whether a server is about to stop.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Drain(Arc<Begun>);
@@ -25,6 +27,7 @@ struct Begun {
     /// What each request looks at.
     flag: AtomicBool,
     gate: watch::Sender<Gate>,
+    connections: Level,
 }
 
 /// Whether anybody else is let in.
@@ -37,6 +40,16 @@ enum Gate {
 }
 
 impl Drain {
+    /// Counts who is connected in this.
+    pub(super) fn counting(connections: Level) -> Self {
+        Self(Arc::new(Begun { connections, ..Begun::default() }))
+    }
+
+    /// One more is connected.
+    pub(super) fn enter(&self) -> Present {
+        self.0.connections.enter()
+    }
+
     /// Whether it has begun.
     pub(super) fn has_begun(&self) -> bool {
         self.0.flag.load(Ordering::Relaxed)

@@ -59,7 +59,7 @@ impl Running {
         // One certificate for both.
         let certificate = public.certificate();
         // Each with a drain of its own: whoever is the last at one door says nothing about the other.
-        let drain = Drain::default();
+        let drain = Drain::counting(server.metrics.connections.clone());
         let app = router_for(server.clone(), patience, drain.clone());
         let mut doors = vec![Door::open(public, Places::for_everybody(), patience, drain, app)?];
         if let Some(admin) = admin {

@@ -1,12 +1,15 @@
 //! What is told of a request: its id, to whoever asks and in every line that is logged meanwhile,
 //! and in the end what became of it. Never its path, query, headers or body: those carry secrets.
 
+use std::time::Duration;
+
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tracing::{Instrument as _, Span, field};
 
-use crate::web::{ClientAddress, RequestId, Server};
+use crate::metrics::Endpoint;
+use crate::web::{ClientAddress, RefusedFor, RequestId, Server};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -17,13 +20,39 @@ pub(super) async fn tell(
     answer: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     let id = RequestId::of(request.headers(), request.extensions(), server);
+    let endpoint = Endpoint::of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let (span, began) = (span(&id, &request, server), server.clock.monotonic());
     let mut response = answer(request).instrument(span.clone()).await;
     let took = server.clock.monotonic().saturating_sub(began);
     span.in_scope(|| ended(response.status(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
+    count(server, endpoint, &response, took);
     let id = HeaderValue::from_str(id.as_str()).expect("an id is of letters, digits, `.`, `_` and `-`");
     response.headers_mut().insert(X_REQUEST_ID, id);
     response
+}
+
+/// An answer that does not say why it refuses has a reason by its status.
+fn count(server: &Server, endpoint: Endpoint, answer: &Response, took: Duration) {
+    let status = answer.status();
+    server.metrics.answered(endpoint, status.as_u16(), took);
+    if let Some(RefusedFor(reason)) = answer.extensions().get() {
+        server.metrics.refused(endpoint, reason);
+    } else if status.is_client_error() || status.is_server_error() {
+        server.metrics.refused(endpoint, reason_of(status));
+    }
+}
+
+fn reason_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "invalid_request",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::REQUEST_TIMEOUT => "timeout",
+        StatusCode::TOO_MANY_REQUESTS => "too_many",
+        StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+        _ if status.is_server_error() => "server_error",
+        _ => "other",
+    }
 }
 
 /// At the highest level, so that it is in every line, however little is logged.

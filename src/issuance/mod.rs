@@ -18,7 +18,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::domain::QuotaFull;
+use crate::metrics::{Count, Spread};
 use crate::store::{Error as StoreError, IssuedToken, IssuedTokens, Recording};
+use crate::time::Clock;
 
 pub use retention::Retention;
 
@@ -50,6 +52,27 @@ pub enum Error {
 #[derive(Debug)]
 pub struct IssuanceLog {
     queue: mpsc::Sender<Waiting>,
+    commits: Arc<Commits>,
+}
+
+/// What is counted of the log.
+#[derive(Debug)]
+pub struct Commits {
+    /// Tokens that it took up.
+    pub recorded: Count,
+    /// Time of a commit.
+    pub took: Spread,
+    /// Tokens in a commit.
+    pub tokens: Spread,
+    /// Commits that failed.
+    pub failed: Count,
+}
+
+impl Default for Commits {
+    fn default() -> Self {
+        let (took, tokens) = (Spread::of_time(), Spread::of_numbers());
+        Self { recorded: Count::default(), took, tokens, failed: Count::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -62,9 +85,23 @@ impl IssuanceLog {
     /// Starts the writer. It ends once the log is dropped and all that waited is written; a database
     /// that panics over a batch fails that batch alone.
     #[must_use]
-    pub fn start(store: Arc<dyn IssuedTokens>) -> (Self, JoinHandle<()>) {
+    pub fn start(store: Arc<dyn IssuedTokens>, clock: Arc<dyn Clock>) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(write(store, waiting)))
+        let commits = Arc::new(Commits::default());
+        let log = Self { queue, commits: commits.clone() };
+        (log, tokio::spawn(write(store, waiting, commits, clock)))
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn commits(&self) -> &Commits {
+        &self.commits
+    }
+
+    /// How many tokens wait for the next commit.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// Records a token, durably.
@@ -81,15 +118,36 @@ impl IssuanceLog {
     }
 }
 
-async fn write(store: Arc<dyn IssuedTokens>, mut waiting: mpsc::Receiver<Waiting>) {
+async fn write(
+    store: Arc<dyn IssuedTokens>,
+    mut waiting: mpsc::Receiver<Waiting>,
+    commits: Arc<Commits>,
+    clock: Arc<dyn Clock>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         let (tokens, answers): (Vec<_>, Vec<_>) = batch.drain(..).map(|w| (w.token, w.answer)).unzip();
+        let began = clock.monotonic();
         // Nothing of a batch outlives it here, so nothing half done is left behind by a panic.
         let recorded = AssertUnwindSafe(async { store.record(&tokens).await }).catch_unwind().await;
+        commits.count(&recorded, tokens.len(), clock.monotonic().saturating_sub(began));
         for (answer, outcome) in answers.into_iter().zip(outcomes(recorded, tokens.len())) {
             // Nobody may be waiting any more; the row stays.
             let _ = answer.send(outcome);
+        }
+    }
+}
+
+impl Commits {
+    fn count(&self, recorded: &Caught<Result<Vec<Recording>, StoreError>>, tokens: usize, took: Duration) {
+        self.took.add_time(took);
+        self.tokens.add(tokens as u64);
+        match recorded {
+            Ok(Ok(recorded)) => {
+                let taken_up = recorded.iter().filter(|one| matches!(one, Recording::Recorded));
+                self.recorded.add(taken_up.count() as u64);
+            }
+            _ => self.failed.add(1),
         }
     }
 }

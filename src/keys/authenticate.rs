@@ -142,6 +142,12 @@ impl Authenticator {
         found.filter(|_| is_proven)
     }
 
+    /// How often the record of a key was asked for, and how often the database was.
+    #[must_use]
+    pub fn record_lookups(&self) -> (u64, u64) {
+        self.records.lookups()
+    }
+
     /// How many digests of secrets were computed so far.
     #[must_use]
     pub fn digests(&self) -> u64 {

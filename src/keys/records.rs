@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use crate::domain::feed::{Changed, FeedEntry, Published};
 use crate::domain::grant::{MintRecord, ProjectPart};
 use crate::domain::{KeyId, Position, ProjectId, SecretDigest, Target};
+use crate::metrics::Count;
 use crate::revocation::Follower;
 use crate::store::{Error, Lookup, Snapshot, Store, Unavailable};
 use crate::time::{Clock, Moment};
@@ -53,6 +54,8 @@ pub struct Records {
     /// Of each project what it was at the position of its last entry.
     parts: Cache<PartName, ProjectPart>,
     newest: RwLock<Arc<Newest>>,
+    lookups: Count,
+    loads: Count,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -93,7 +96,14 @@ impl Records {
         let cache = Cache::builder().max_capacity(CAPACITY).time_to_live(LONGEST).build();
         let size = |_: &PartName, part: &ProjectPart| u32::try_from(part.size()).unwrap_or(u32::MAX);
         let parts = Cache::builder().max_capacity(PARTS_CAPACITY).weigher(size).time_to_live(LONGEST).build();
-        Self { store, clock, cache, parts, newest: RwLock::new(Arc::new(Newest::of_history(0))) }
+        let newest = RwLock::new(Arc::new(Newest::of_history(0)));
+        Self { store, clock, cache, parts, newest, lookups: Count::default(), loads: Count::default() }
+    }
+
+    /// How often a record was asked for, and how often the database was.
+    #[must_use]
+    pub fn lookups(&self) -> (u64, u64) {
+        (self.lookups.sum(), self.loads.sum())
     }
 
     /// The key of this id.
@@ -113,7 +123,9 @@ impl Records {
     }
 
     async fn find(&self, name: Name, how: Use) -> Result<Option<Arc<MintRecord>>, Error> {
+        self.lookups.add(1);
         if how == Use::Fresh {
+            self.loads.add(1);
             let read = Arc::new(self.load_whole(&name).await?);
             // It serves whoever comes next: a stranger who fails on and on refreshes what is
             // remembered of a key, and does not push it out.
@@ -164,6 +176,7 @@ impl Records {
     }
 
     async fn load_shared(&self, name: &Name) -> Result<Arc<Read>, Error> {
+        self.loads.add(1);
         let read = self.load(name).await.map(Arc::new);
         if let Err(error) = &read {
             // Whoever waited for this load gets a copy without the cause; so it is logged here.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::json;
 
 use crate::domain::grant::Refusal;
@@ -13,7 +13,7 @@ use crate::issuance::Error as IssuanceError;
 use crate::keys::Denied;
 use crate::signing::Error as SigningError;
 use crate::store::Error as StoreError;
-use crate::web::FormError;
+use crate::web::{FormError, RefusedFor};
 
 pub(super) use crate::web::no_store;
 
@@ -185,7 +185,8 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (code, status) = self.code();
         let body = json!({ "error": code, "error_description": self.to_string() });
-        let mut response = (status, no_store(), Json(body)).into_response();
+        let told = Extension(RefusedFor(code));
+        let mut response = (status, no_store(), told, Json(body)).into_response();
         let headers = response.headers_mut();
         if let Self::InvalidClient { challenge, .. } = self {
             headers.insert(header::WWW_AUTHENTICATE, challenge.header());

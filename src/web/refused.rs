@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
-use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use portcullis_guard::Class;
 use serde_json::json;
 
+use super::RefusedFor;
 use crate::domain::{ScopeSet, TokenRefusal};
 
 /// A refusal. Its texts are ours, or have passed the scope grammar: none has a quote.
@@ -89,7 +90,8 @@ impl IntoResponse for Refused {
         let body = json!({
             "active": false, "error": self.error, "error_description": self.why, "reason": self.reason,
         });
-        (self.status, no_store(), challenge, Json(body)).into_response()
+        let told = Extension(RefusedFor(self.reason));
+        (self.status, no_store(), challenge, told, Json(body)).into_response()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::entropy::Entropy;
 use crate::issuance::{IssuanceLog, Retention};
 use crate::keys::acts::{Acts, Error as ActError, Witness};
 use crate::keys::{Authenticator, Rate, Records, Throttle, ThrottleLimits, Uses};
+use crate::metrics::Metrics;
 use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
@@ -50,6 +51,8 @@ pub struct Server {
     pub uses: Arc<Uses>,
     /// How often a key revokes tokens.
     pub revoking: Rate,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Who follows the feed as a stream.
     pub streams: Arc<Streams>,
     /// The issuance log.
@@ -132,6 +135,7 @@ impl Server {
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
         let limits = Limits { poll: revocation.poll, max_age: revocation.max_age };
         let copy = Arc::new(Copy::new(clock.clone(), limits));
+        let node = crate::domain::base62::encode::<12>(&entropy.bytes::<12>());
         let sync = Arc::new(Sync::new(revocation::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -139,15 +143,15 @@ impl Server {
             keyring: keyring.clone(),
             sealing: data_keys.signing.clone(),
             followers: vec![records.clone()],
-            node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
+            node,
         }));
+        let throttle = throttled(throttle, &clock);
         let witness = witness(&copy, &records);
-        let throttle = Throttle::new(limits_of(throttle), &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
         let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
-        let (issuance, writer) = IssuanceLog::start(issued);
+        let (issuance, writer) = IssuanceLog::start(issued, clock.clone());
         let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
         let verified = VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS);
         let server = Self {
@@ -162,6 +166,7 @@ impl Server {
             authenticator,
             uses,
             revoking,
+            metrics: Metrics::default(),
             streams: Arc::default(),
             issuance,
             retention,
@@ -186,6 +191,7 @@ impl Server {
     /// # Errors
     /// As [`Verifier::check_once`].
     pub fn check_signature(&self, token: &str) -> Result<Arc<VerifiedClaims>, TokenRefusal> {
+        self.metrics.signatures.add(1);
         // All projects' tokens are signed by the same keys: any project's judge will do.
         let judge = self.verifier(&ProjectId::administration());
         judge.check_once(token, &self.verified, self.clock.now())
@@ -225,8 +231,8 @@ impl Server {
     }
 }
 
-fn limits_of(throttle: config::Throttle) -> ThrottleLimits {
-    ThrottleLimits { per_key: throttle.key_failures, per_address: throttle.address_failures }
+fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
+    Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
 }
 
 /// Who learns at once of what this node publishes itself: its revocation list, and its records of keys.

@@ -4,24 +4,42 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
     ("time", &[]),
+    ("metrics", &["domain"]),
     ("telemetry", &["config"]),
     ("tls", &["config", "domain"]),
     ("store", &["domain"]),
     ("signing", &["domain", "entropy", "store"]),
     ("revocation", &["domain", "signing", "store", "time"]),
-    ("issuance", &["domain", "store", "time"]),
-    ("keys", &["domain", "entropy", "revocation", "signing", "store", "time"]),
+    ("issuance", &["domain", "metrics", "store", "time"]),
+    ("keys", &["domain", "entropy", "metrics", "revocation", "signing", "store", "time"]),
     ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time", "tls"]),
-    ("web", &["config", "domain", "entropy", "issuance", "keys", "revocation", "signing", "store", "time"]),
+    (
+        "web",
+        &[
+            "config",
+            "domain",
+            "entropy",
+            "issuance",
+            "keys",
+            "metrics",
+            "revocation",
+            "signing",
+            "store",
+            "time",
+        ],
+    ),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
     ("admin", &["domain", "keys", "store", "web"]),
-    ("http", &["admin", "domain", "forward_auth", "keys", "oauth", "revocation", "store", "tls", "web"]),
+    (
+        "http",
+        &["admin", "domain", "forward_auth", "keys", "metrics", "oauth", "revocation", "store", "tls", "web"],
+    ),
     (
         "cli",
         &[
@@ -194,7 +212,17 @@ fn the_guards_core_has_no_http_client_and_no_runtime() {
     let core: Vec<_> = manifest["dependencies"].as_table().unwrap().iter().collect();
     let core = core.into_iter().filter(|(_, how)| how.get("optional").is_none());
     let core: Vec<_> = core.map(|(name, _)| name.as_str()).collect();
-    let rules = ["aws-lc-rs", "base64", "ipnet", "jsonwebtoken", "moka", "serde", "serde_json", "thiserror"];
+    let rules = [
+        "aws-lc-rs",
+        "base64",
+        "dashmap",
+        "ipnet",
+        "jsonwebtoken",
+        "moka",
+        "serde",
+        "serde_json",
+        "thiserror",
+    ];
     assert_eq!(core, rules);
 }
 

@@ -128,6 +128,15 @@ impl Scene<'_> {
     }
 }
 
+const DOCUMENTS: [&str; 6] = [
+    "/.well-known/portcullis-feed-jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/jwks.json",
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+];
+
 #[tokio::test]
 async fn answers_are_as_described() {
     let app = App::start().await;
@@ -182,15 +191,7 @@ async fn answers_are_as_described() {
     scene.get(proxy, asked("").bearer("a b"), 401).await;
     scene.get(proxy, asked("&scope=nope").bearer(&token), 403).await;
     scene.get(proxy, app.get(proxy).bearer(&token), 400).await;
-    let documents = [
-        "/.well-known/portcullis-feed-jwks.json",
-        "/.well-known/oauth-authorization-server",
-        "/.well-known/jwks.json",
-        "/healthz",
-        "/readyz",
-        "/openapi.json",
-    ];
-    for path in documents {
+    for path in DOCUMENTS {
         scene.get(path, app.get(path), 200).await;
     }
 }

@@ -4,6 +4,7 @@ mod act;
 mod create;
 mod edit;
 mod import;
+mod scan;
 mod secret;
 mod view;
 
@@ -15,6 +16,7 @@ use super::failure::Failure;
 use super::output::Page;
 use super::session::Session;
 
+pub(super) use scan::run as scan;
 use view::{KeyRow, KeyWhole};
 
 #[derive(Debug, clap::Subcommand)]
@@ -53,6 +55,8 @@ pub(super) enum Command {
     RevokeTokens(act::Args),
     /// Give a key a new secret in place of the old ones; its tokens live on.
     Regenerate(act::RegenerateArgs),
+    /// Find secrets of keys in files, by format and checksum; asks nobody, and shows none of them.
+    Scan(scan::Args),
     /// Secrets of a key, several at a time: add, list, expire.
     #[command(subcommand)]
     Secret(secret::Command),
@@ -71,6 +75,7 @@ impl Command {
             Self::Delete(args) => act::delete(session, args).await,
             Self::RevokeTokens(args) => act::revoke_tokens(session, args).await,
             Self::Regenerate(args) => act::regenerate(session, args).await,
+            Self::Scan(args) => scan(&args, session.output),
             Self::Secret(command) => command.run(session).await,
         }
     }

@@ -8,9 +8,9 @@ mod signed;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use portcullis_guard::{Claims, Class, Freshness, Place, Required, VerifiedClaims, Whose};
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ use super::caller::Caller;
 use super::error::{Error, no_store};
 use crate::domain::grant::audiences_of;
 use crate::domain::{Scope, ScopeSet, TokenRefusal};
-use crate::web::Server;
+use crate::web::{RefusedFor, Server};
 
 pub use signed::MEDIA_TYPE as SIGNED_MEDIA_TYPE;
 use signed::Shape;
@@ -40,7 +40,8 @@ pub(super) async fn introspect(
         Shape::Plain => answer(&server, &caller, token),
         Shape::Signed => {
             let known = look_at(&server, &caller, token)?;
-            signed::answer(&server, &caller, Introspection::of(known.as_deref()))
+            let said = signed::answer(&server, &caller, Introspection::of(&known))?;
+            Ok((counted(&known), said).into_response())
         }
     }
 }
@@ -51,17 +52,23 @@ pub(super) async fn introspect(
 /// See [`Error`].
 pub(super) fn answer(server: &Server, caller: &Caller, token: &str) -> Result<Response, Error> {
     let known = look_at(server, caller, token)?;
-    Ok((no_store(), Json(Introspection::of(known.as_deref()))).into_response())
+    Ok((no_store(), counted(&known), Json(Introspection::of(&known))).into_response())
 }
 
-/// What is known of a token that is live, and the caller's to know of.
-fn look_at(server: &Server, caller: &Caller, token: &str) -> Result<Option<Arc<VerifiedClaims>>, Error> {
+/// What the caller may know of a token, or why it is worth nothing to the caller, which is not told.
+type Known = Result<Arc<VerifiedClaims>, TokenRefusal>;
+
+fn look_at(server: &Server, caller: &Caller, token: &str) -> Result<Known, Error> {
     let (scope, place) = (read_scope(caller)?, read_place(caller)?);
     match judge(server, caller, token, &scope, place) {
-        Ok(token) => Ok(Some(token)),
         Err(refusal) if refusal.class() == Class::Unknown => Err(Error::Unavailable),
-        Err(_) => Ok(None),
+        known => Ok(known),
     }
+}
+
+/// For whoever counts.
+fn counted(known: &Known) -> Option<Extension<RefusedFor>> {
+    known.as_ref().err().map(|refusal| Extension(RefusedFor(refusal.reason())))
 }
 
 fn judge(
@@ -131,10 +138,10 @@ enum Introspection<'a> {
 }
 
 impl<'a> Introspection<'a> {
-    fn of(known: Option<&'a VerifiedClaims>) -> Self {
+    fn of(known: &'a Known) -> Self {
         match known {
-            Some(token) => Self::Live { active: true, claims: token.claims(), token_type: "Bearer" },
-            None => Self::Dead { active: false },
+            Ok(token) => Self::Live { active: true, claims: token.claims(), token_type: "Bearer" },
+            Err(_) => Self::Dead { active: false },
         }
     }
 }

@@ -38,6 +38,29 @@ fn optional(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
+/// An entry, where a page of a few is looked for.
+#[derive(FromRow)]
+pub(in crate::store) struct FeedRow {
+    position: i64,
+    tag: Vec<u8>,
+    entry: String,
+    ends_at: Option<i64>,
+}
+
+impl TryFrom<FeedRow> for Published {
+    type Error = Error;
+
+    fn try_from(row: FeedRow) -> Result<Self, Error> {
+        let place = Place::of("feed", &row.position);
+        Ok(Self {
+            position: place.position("position", row.position)?,
+            tag: Tag::from_bytes(place.bytes("tag", &row.tag)?),
+            entry: FeedEntry::read(&row.entry).map_err(|_| place.corrupt("entry"))?,
+            ends: row.ends_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
 /// The mark of the entry at this position.
 pub(in crate::store) fn tag(position: i64, raw: &[u8]) -> Result<Tag, Error> {
     Place::of("feed", &position).bytes("tag", raw).map(Tag::from_bytes)

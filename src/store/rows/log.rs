@@ -1,10 +1,9 @@
-//! Rows of the issuance log, of the audit log and of single revocations.
+//! Rows of the issuance log and of the audit log.
 
 use sqlx::FromRow;
 
 use crate::domain::audit::AuditRow;
-use crate::domain::feed::{FeedEntry, Published};
-use crate::domain::{LiveTokenLimits, Position, Tag, Timestamp, TokenId};
+use crate::domain::{LiveTokenLimits, Position, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::{IssuedToken, SealedRow};
 
@@ -80,29 +79,6 @@ impl TryFrom<AuditLogRow> for SealedRow {
                 target: row.target,
                 detail: row.detail,
             },
-        })
-    }
-}
-
-/// An entry of the feed by itself: a page of a list, where a start reads a million in lines.
-#[derive(FromRow)]
-pub(in crate::store) struct RevocationRow {
-    position: i64,
-    tag: Vec<u8>,
-    entry: String,
-    ends_at: Option<i64>,
-}
-
-impl TryFrom<RevocationRow> for Published {
-    type Error = Error;
-
-    fn try_from(row: RevocationRow) -> Result<Self, Error> {
-        let place = Place::of("feed", &row.position);
-        Ok(Self {
-            position: place.position("position", row.position)?,
-            tag: Tag::from_bytes(place.bytes("tag", &row.tag)?),
-            entry: FeedEntry::read(&row.entry).map_err(|_| place.corrupt("entry"))?,
-            ends: row.ends_at.map(Timestamp::from_millis),
         })
     }
 }

@@ -18,11 +18,11 @@ use crate::domain::{Position, ProjectId, TokenId};
 use super::error::Error;
 
 pub(super) use creation::ReplayRow;
-pub(super) use feed::{HeartbeatRow, page, tag};
+pub(super) use feed::{FeedRow, HeartbeatRow, page, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
 pub(super) use key::{KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;
-pub(super) use log::{AuditLogRow, IssuedRow, RevocationRow, hash};
+pub(super) use log::{AuditLogRow, IssuedRow, hash};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
 
 /// A row, for the report if something in it cannot be.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::domain::feed::Published;
 use crate::domain::{ApiKey, KeyId, KeyState, Project, ProjectId, Timestamp, TokenId};
 use crate::store::error::Error;
-use crate::store::rows::{self, AuditLogRow, IssuedRow, KeyRow, ProjectRow, RevocationRow};
+use crate::store::rows::{self, AuditLogRow, FeedRow, IssuedRow, KeyRow, ProjectRow};
 use crate::store::search::listed;
 use crate::store::{
     IssuedToken, SealedRow, Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
@@ -109,7 +109,7 @@ impl Search for SqliteStore {
     }
 
     async fn find_revocations(&self, wanted: &WantedRevocations) -> Result<Vec<Published>, Error> {
-        let rows: Vec<RevocationRow> = sqlx::query_as(
+        let rows: Vec<FeedRow> = sqlx::query_as(
             "SELECT position, tag, entry, ends_at FROM feed \
              WHERE kind IN ('all', 'project', 'key', 'subject', 'token', 'signing_key') \
              AND (ends_at IS NULL OR ends_at > $1) \

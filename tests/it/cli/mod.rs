@@ -19,6 +19,7 @@ mod nodes;
 mod postgres;
 mod projects;
 mod redact;
+mod scan;
 mod secrets;
 mod secure_clients;
 mod signing_keys;

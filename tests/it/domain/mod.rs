@@ -1,9 +1,11 @@
 //! The rules, over random catalogues, keys, requests, addresses and times.
 
 mod arbitrary;
+mod authority;
 mod catalogue;
 mod edit;
 mod feed;
 mod grant;
 mod raw_key;
+mod scan;
 mod signing_key;

@@ -8,7 +8,7 @@ use portcullis_guard::{NoToken, SourceError, Token, TokenSource, Wanted};
 
 use super::resource::Api;
 use super::{House, fresh, judge, refusal, resource, soon};
-use crate::support::{Key, part, plain_client};
+use crate::support::{Key, is_secret, part, plain_client};
 
 #[path = "../../../guard/examples/caller.rs"]
 #[expect(dead_code, reason = "it is a program, too")]
@@ -53,7 +53,10 @@ async fn a_key_becomes_a_token_for_each_thing_that_is_wanted_and_one_only() {
     ];
     let mut tokens = Vec::new();
     for wanted in &every {
-        tokens.push(source.token(wanted).await.unwrap());
+        let token = source.token(wanted).await.unwrap();
+        is_secret("a token of a source", token.expose());
+        assert_eq!(format!("{token:?}"), "Token(..)");
+        tokens.push(token);
     }
     let claims: Vec<_> = tokens.iter().map(|token| part(token.expose(), 1)).collect();
     let scopes: Vec<_> = claims.iter().map(|claims| claims["scope"].as_str().unwrap()).collect();

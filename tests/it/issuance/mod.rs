@@ -206,7 +206,8 @@ async fn a_full_log_turns_away_at_once() {
     key.token("").await;
     let row = app.server.store.issued(&key.id, 1).await.unwrap().pop().unwrap();
     latch.close();
-    let (log, _writer) = IssuanceLog::start(latch.before_commit()(app.server.store.clone()));
+    let (log, _writer) =
+        IssuanceLog::start(latch.before_commit()(app.server.store.clone()), app.clock.clone());
     let log = Arc::new(log);
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..6_000 {

@@ -5,7 +5,6 @@ mod batch;
 mod csv;
 mod jsonl;
 mod lines;
-mod progress;
 mod record;
 
 use std::fs::File;
@@ -13,6 +12,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::domain::ProjectId;
 use crate::keys::import_acts::Import;
@@ -20,11 +20,12 @@ use crate::keys::import_acts::Import;
 use account::Account;
 use batch::{Batches, Format};
 use lines::Lines;
-use progress::Progress;
 
 /// How many lines are imported at once, and at most.
 const BATCH: u32 = 1000;
 const LARGEST_BATCH: i64 = 10_000;
+/// Off a terminal, a line after so many of them.
+const BATCHES: u32 = 50;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -60,7 +61,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
     let mut account = Account::new(&args)?;
     let mut import = session.acts.import(&args.project, args.dry_run).await?;
     account.knows(session.store().catalogue(&args.project).await?);
-    let mut progress = Progress::of(size);
+    let mut progress = Progress::of(size, BATCHES);
     let done = carry_out(&mut batches, &mut import, &mut account, &mut progress).await;
     progress.end();
     match done {
@@ -97,7 +98,7 @@ async fn carry_out(
             account.take(line, verdict, doubts);
         }
         account.write_refused().map_err(Stopped::Failed)?;
-        progress.moved(batches.bytes(), account);
+        progress.moved(batches.bytes(), || account.so_far());
     }
     Ok(())
 }
