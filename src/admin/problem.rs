@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::keys::acts::Error as ActError;
 use crate::store::Error as StoreError;
-use crate::web::Refused;
+use crate::web::{Refused, RefusedFor};
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -146,6 +146,8 @@ impl IntoResponse for Problem {
             _ => {}
         }
         let mut response = answer(status, body);
+        let reason = if let Self::Token(refused) = &self { refused.reason } else { code };
+        response.extensions_mut().insert(RefusedFor(reason));
         let headers = response.headers_mut();
         if let Some(secs) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, secs.into());

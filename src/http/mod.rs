@@ -27,7 +27,7 @@ use serde_json::json;
 use crate::admin;
 use crate::forward_auth;
 use crate::oauth;
-use crate::web::Server;
+use crate::web::{Server, metrics};
 use drain::Drain;
 
 pub use door::Listener;
@@ -84,7 +84,9 @@ fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
 
 /// [`admin_router`], likewise.
 fn admin_router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
-    let routes = admin::routes().route(openapi::PATH, get(openapi::admin::serve));
+    // Metrics without a token: they tell of nobody, and who may reach this listener may know how the server is.
+    let routes =
+        admin::routes().route("/metrics", get(metrics)).route(openapi::PATH, get(openapi::admin::serve));
     finish(routes, drain, Around { server, patience, say: admin::problem })
 }
 

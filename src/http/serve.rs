@@ -63,7 +63,7 @@ impl Running {
         let app = router_for(server.clone(), patience, drain.clone());
         let mut doors = vec![Door::open(public, Places::for_everybody(), patience, drain, app)?];
         if let Some(admin) = admin {
-            let drain = Drain::default();
+            let drain = Drain::counting(server.metrics.connections.clone());
             let app = admin_router_for(server.clone(), patience, drain.clone());
             doors.push(Door::open(admin, Places::for_administrators(), patience, drain, app)?);
         }

@@ -6,21 +6,31 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::endpoint::Endpoint;
 use crate::domain::{RawKeyRefusal, TokenRefusal};
 
-/// The `error` values of the OAuth endpoints, and what is said of requests that reach none; a test holds the
-/// former to the endpoints.
-const CODES: [&str; 15] = [
+/// The `error` values of the OAuth endpoints (a test holds these to them), the `code` of administrators'
+/// problems, and what is said of requests that reach neither.
+const CODES: [&str; 25] = [
     "absent",
+    "conflict",
     "insufficient_scope",
     "invalid_client",
+    "invalid_cursor",
     "invalid_request",
     "invalid_scope",
     "invalid_target",
+    "invalid_token",
+    "invalid_value",
+    "limit",
+    "media_type",
     "method_not_allowed",
     "not_found",
     "other",
+    "precondition_failed",
+    "precondition_required",
+    "refused",
     "server_error",
     "temporarily_unavailable",
     "timeout",
+    "too_long",
     "too_many",
     "unauthorized_client",
     "unsupported_grant_type",

@@ -131,11 +131,9 @@ impl Server {
             rotate_every,
             issuance_retention,
         } = parts;
-        let keyring = Arc::new(Keyring::new(Ring::open(&store.signing_keys().await?, &data_keys.signing)?));
+        let keyring = Arc::new(signing_keys(store.as_ref(), &data_keys).await?);
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
-        let limits = Limits { poll: revocation.poll, max_age: revocation.max_age };
-        let copy = Arc::new(Copy::new(clock.clone(), limits));
-        let node = crate::domain::base62::encode::<12>(&entropy.bytes::<12>());
+        let copy = Arc::new(Copy::new(clock.clone(), limits(revocation)));
         let sync = Arc::new(Sync::new(revocation::Parts {
             store: store.clone(),
             clock: clock.clone(),
@@ -143,10 +141,10 @@ impl Server {
             keyring: keyring.clone(),
             sealing: data_keys.signing.clone(),
             followers: vec![records.clone()],
-            node,
+            node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
         }));
+        let witness = witness(copy.clone(), records.clone());
         let throttle = throttled(throttle, &clock);
-        let witness = witness(&copy, &records);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
@@ -235,9 +233,16 @@ fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
     Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
 }
 
-/// Who learns at once of what this node publishes itself: its revocation list, and its records of keys.
-fn witness(copy: &Arc<Copy>, records: &Arc<Records>) -> Witness {
-    let (copy, records) = (copy.clone(), records.clone());
+async fn signing_keys(store: &dyn Store, data_keys: &DataKeys) -> Result<Keyring, Error> {
+    Ok(Keyring::new(Ring::open(&store.signing_keys().await?, &data_keys.signing)?))
+}
+
+fn limits(set: config::Revocation) -> Limits {
+    Limits { poll: set.poll, max_age: set.max_age }
+}
+
+/// Who learns at once of what this node publishes.
+fn witness(copy: Arc<Copy>, records: Arc<Records>) -> Witness {
     Arc::new(move |entry: &Published| {
         copy.apply_own(entry);
         records.entry(entry);

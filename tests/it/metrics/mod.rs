@@ -3,23 +3,17 @@
 mod files;
 mod page;
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use axum::routing::get;
-use http_body_util::BodyExt as _;
-use tower::ServiceExt as _;
+use axum::http::Method;
 
 use crate::support::App;
 
 impl App {
-    /// The page, as the admin listener serves it.
+    /// The page, as the administrators' listener serves it.
     async fn metrics(&self) -> String {
-        let router =
-            Router::new().route("/metrics", get(portcullis::web::metrics)).with_state(self.server.clone());
-        let answer = router.oneshot(Request::get("/metrics").body(Body::empty()).unwrap()).await.unwrap();
-        assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-        String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+        let answer = self.administer(Method::GET, "/metrics").send().await;
+        let content_type = answer.header("content-type");
+        assert_eq!((answer.status, content_type), (200, "text/plain; version=0.0.4; charset=utf-8"));
+        answer.text()
     }
 
     /// The value of a line, by its name and labels; none if there is no such line.

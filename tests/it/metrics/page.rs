@@ -31,7 +31,11 @@ async fn what_happens_is_counted_where_it_happens() {
     app.get("/nowhere").send().await;
     app.get("/oauth/token").send().await;
 
+    assert_eq!(app.get("/metrics").send().await.status, 404, "not for everybody");
+    app.administer(Method::GET, "/admin/v1/keys").bearer(&token).send().await;
     for (line, count) in [
+        (r#"requests_total{endpoint="admin",status="4xx"}"#, 1.0),
+        (r#"refusals_total{endpoint="admin",reason="project"}"#, 1.0),
         (r#"requests_total{endpoint="token",status="2xx"}"#, 2.0),
         (r#"requests_total{endpoint="token",status="4xx"}"#, 3.0),
         (r#"requests_total{endpoint="introspect",status="2xx"}"#, 2.0),
@@ -45,13 +49,13 @@ async fn what_happens_is_counted_where_it_happens() {
         (r#"refusals_total{endpoint="judge",reason="absent"}"#, 1.0),
         (r#"refusals_total{endpoint="judge",reason="expired"}"#, 0.0),
         (r#"refusals_total{endpoint="verify",reason="invalid_request"}"#, 1.0),
-        (r#"refusals_total{endpoint="other",reason="not_found"}"#, 1.0),
+        (r#"refusals_total{endpoint="other",reason="not_found"}"#, 2.0),
         ("tokens_issued_total", 2.0),
         ("issuance_commit_duration_seconds_count", 2.0),
         ("issuance_commit_tokens_sum", 2.0),
         ("issuance_commit_failures_total", 0.0),
-        // By introspection twice, by a revocation, by /v1/auth/verify and by /verify.
-        ("verified_tokens_lookups_total", 5.0),
+        // By introspection twice, by a revocation, by /v1/auth/verify, by /verify, and for administrators.
+        ("verified_tokens_lookups_total", 6.0),
         ("verified_tokens_misses_total", 2.0),
         // Once at first; once more because what is remembered refuses nobody.
         ("key_records_loads_total", 2.0),
