@@ -1,6 +1,7 @@
 //! The rules, over random catalogues, keys, requests, addresses and times.
 
 mod arbitrary;
+mod authority;
 mod catalogue;
 mod edit;
 mod feed;
