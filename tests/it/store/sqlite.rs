@@ -300,6 +300,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     db.record(&[token(&before)]).await.unwrap();
     db.tamper("DELETE FROM _sqlx_migrations WHERE version > 1").await;
     for undo in [
+        "DROP TABLE creations",
         "ALTER TABLE signing_keys DROP COLUMN purpose",
         "DROP INDEX feed_killing",
         "DROP TABLE live_tokens",

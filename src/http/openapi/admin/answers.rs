@@ -41,6 +41,13 @@ impl Answers {
         Self(self.0.response(status.as_str(), Response::from(response)))
     }
 
+    /// A page in the text format of Prometheus.
+    pub(super) fn figures(self) -> Self {
+        let body = ContentBuilder::new().schema(Some(text())).build();
+        let response = told("The figures.").content("text/plain", body);
+        Self(self.0.response(StatusCode::OK.as_str(), Response::from(response)))
+    }
+
     pub(super) fn problem(self, status: StatusCode, what: &str) -> Self {
         let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let mut response = told(what).content("application/problem+json", body);

@@ -34,6 +34,7 @@ pub(super) fn all() -> Paths {
     paths
         .path("/healthz", open("The process answers.", alive, "healthz"))
         .path("/readyz", open("Whether anybody can be admitted.", ready, "readyz"))
+        .path("/metrics", open("What happens, in figures (Prometheus).", Answers::new().figures(), "metrics"))
         .path("/openapi.json", open("This document.", document, "openapi"))
         .build()
 }
