@@ -19,6 +19,7 @@ mod signing_keys;
 mod tag;
 mod tokens;
 pub mod view;
+mod waiting;
 mod why;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::web::{Server, no_store};
 pub use audit::ORDERS as AUDIT_ORDERS;
 pub use problem::{problem, problem_codes};
 pub use tokens::KINDS as REVOCATION_KINDS;
+pub use waiting::{LONGEST as LONGEST_WAIT, WORD as WAIT_WORD, longest_wait};
 
 /// The routes. Nothing that they answer is for a cache.
 pub fn routes() -> Router<Arc<Server>> {

@@ -19,6 +19,7 @@ use super::path::One;
 use super::problem::Problem;
 use super::query::Query;
 use super::view::{RevocationRow, TokenRevoked, TokenRow};
+use super::waiting::Waiting;
 use super::why::Because;
 
 /// What may be revoked.
@@ -68,10 +69,12 @@ async fn revoke(
     State(server): State<Arc<Server>>,
     caller: Caller<RevokeTokens>,
     One(jti): One<TokenId>,
+    waiting: Waiting,
     Body(Because(why)): Body<Because>,
 ) -> Result<Response, Problem> {
     let (project, position) = caller.acts(&server).revoke_token(jti, &why).await?;
-    Ok(Json(TokenRevoked { jti, project, position }).into_response())
+    let revoked = TokenRevoked { jti, project, position };
+    Ok(Json(waiting.until_applied(&server, position, revoked).await).into_response())
 }
 
 /// Revocations that have not ended, the newest first.

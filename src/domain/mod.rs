@@ -6,6 +6,7 @@
 
 pub mod algorithm;
 pub mod api_key;
+pub mod applied;
 pub mod audit;
 pub mod auth_method;
 pub mod authority;

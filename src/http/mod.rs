@@ -112,7 +112,8 @@ async fn attend(
     request: Request,
     next: Next,
 ) -> Response {
-    let limit = patience.request + oauth::longest_wait(request.uri().path());
+    let limit =
+        patience.request + oauth::longest_wait(request.uri().path()) + admin::longest_wait(request.uri());
     let answer = async |request| {
         let mut response = strict::answer(limit, say, request, next).await;
         response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(NOSNIFF);

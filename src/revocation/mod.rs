@@ -3,6 +3,7 @@
 //! Not here: what revokes what (`portcullis_guard::revocation`), and who may revoke (`keys`).
 
 mod log;
+mod signs;
 mod sync;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -72,6 +73,12 @@ impl Copy {
     #[must_use]
     pub fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    /// How old it may become.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// What the copy is worth.

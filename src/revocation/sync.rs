@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::Copy;
+use super::signs::Signs;
 use crate::domain::feed::{Changed, FeedEntry, Published};
 use crate::domain::{Position, Target, Timestamp};
 use crate::signing::{Keyring, Ring, SealingKey};
@@ -87,6 +88,7 @@ pub struct Sync {
     /// When the last poll was begun; held while one runs, so that reads are applied in order.
     polled: Mutex<Option<Moment>>,
     long_known: Mutex<LongKnown>,
+    signs: Signs,
     /// Whether all of the feed was ever read.
     was_complete: AtomicBool,
 }
@@ -126,6 +128,7 @@ impl Sync {
             started_at,
             polled: Mutex::default(),
             long_known: Mutex::default(),
+            signs: Signs::default(),
             was_complete: AtomicBool::default(),
         }
     }
@@ -166,6 +169,7 @@ impl Sync {
             }
             *polled = before;
         }
+        self.signs.give(&self.store, self.clock.monotonic(), || self.sign_of_life());
         Ok(())
     }
 
@@ -222,6 +226,9 @@ impl Sync {
             let (whole, proven) = self.whole().await?;
             (found, proof) = (whole, Some(proven));
         }
+        // A beginning ends with a poll anyway, and nobody waits for what was revoked before.
+        let waited_for = self.was_complete.load(Ordering::Acquire) && !restart;
+        let kills = waited_for && found.entries.iter().any(|entry| entry.revocation().is_some());
         self.tell(&found, restart);
         if restart || found.entries.iter().any(|entry| concerns_signing_keys(&entry.entry)) {
             self.reload_signing_keys().await?;
@@ -230,6 +237,9 @@ impl Sync {
         let off = proof.map(|proof| proof.clock_error).filter(|off| *off > CLOCK_TOLERANCE);
         let began = proof.map(|proof| proof.began).filter(|_| off.is_none());
         self.copy.apply(&found, began, restart);
+        if kills {
+            self.signs.owe();
+        }
         off.map_or(Ok(()), |off| Err(Unavailable::Clock(off).into()))
     }
 
@@ -309,7 +319,7 @@ fn concerns_signing_keys(entry: &FeedEntry) -> bool {
     )
 }
 
-async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(super) async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     timeout(READ_TIMEOUT, answer).await.unwrap_or(Err(Error::Unavailable(Unavailable::Slow)))
 }
 

@@ -14,6 +14,7 @@ use crate::admin::path::One;
 use crate::admin::problem::Problem;
 use crate::admin::tag::etag;
 use crate::admin::view::KeyActed;
+use crate::admin::waiting::Waiting;
 use crate::admin::why::Because;
 use crate::domain::KeyId;
 use crate::keys::acts::{KeyAct, Why};
@@ -24,9 +25,10 @@ pub(in crate::admin) async fn block(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteKeys>,
     One(key): One<KeyId>,
+    waiting: Waiting,
     Body(Because(why)): Body<Because>,
 ) -> Result<Response, Problem> {
-    act(&server, &caller, &key, KeyAct::Block, &why).await
+    act(&server, &caller, (&key, KeyAct::Block), &why, waiting).await
 }
 
 /// Lets a blocked key work again; revoked tokens stay dead.
@@ -36,7 +38,8 @@ pub(in crate::admin) async fn unblock(
     One(key): One<KeyId>,
     Body(Because(why)): Body<Because>,
 ) -> Result<Response, Problem> {
-    act(&server, &caller, &key, KeyAct::Unblock, &why).await
+    let done = caller.acts(&server).act_on_key(&key, KeyAct::Unblock, &why).await?;
+    Ok((etag(done.position), Json(KeyActed::of(&key, &done))).into_response())
 }
 
 /// Stops a key for ever and revokes its tokens.
@@ -44,9 +47,10 @@ pub(in crate::admin) async fn delete(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteKeys>,
     One(key): One<KeyId>,
+    waiting: Waiting,
     Body(Because(why)): Body<Because>,
 ) -> Result<Response, Problem> {
-    act(&server, &caller, &key, KeyAct::Delete, &why).await
+    act(&server, &caller, (&key, KeyAct::Delete), &why, waiting).await
 }
 
 /// Revokes a key's tokens; the key works on.
@@ -54,18 +58,20 @@ pub(in crate::admin) async fn revoke_tokens(
     State(server): State<Arc<Server>>,
     caller: Caller<RevokeTokens>,
     One(key): One<KeyId>,
+    waiting: Waiting,
     Body(Because(why)): Body<Because>,
 ) -> Result<Response, Problem> {
-    act(&server, &caller, &key, KeyAct::RevokeTokens, &why).await
+    act(&server, &caller, (&key, KeyAct::RevokeTokens), &why, waiting).await
 }
 
 async fn act(
     server: &Server,
     caller: &Caller<impl Needs>,
-    key: &KeyId,
-    act: KeyAct,
+    (key, act): (&KeyId, KeyAct),
     why: &Why,
+    waiting: Waiting,
 ) -> Result<Response, Problem> {
     let done = caller.acts(server).act_on_key(key, act, why).await?;
-    Ok((etag(done.position), Json(KeyActed::of(key, &done))).into_response())
+    let told = waiting.until_applied(server, done.position, KeyActed::of(key, &done)).await;
+    Ok((etag(done.position), Json(told)).into_response())
 }

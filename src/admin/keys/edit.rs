@@ -12,6 +12,7 @@ use crate::admin::path::One;
 use crate::admin::problem::Problem;
 use crate::admin::tag::{Seen, etag};
 use crate::admin::view::KeyActed;
+use crate::admin::waiting::Waiting;
 use crate::admin::why::take_why;
 use crate::domain::KeyId;
 use crate::keys::acts::{Acts, Why};
@@ -36,11 +37,12 @@ pub(in crate::admin) async fn edit(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteKeys>,
     One(key): One<KeyId>,
-    Seen(expecting): Seen,
+    (Seen(expecting), waiting): (Seen, Waiting),
     Body(Patch { given, why }): Body<Patch>,
 ) -> Result<Response, Problem> {
     given.check_end(server.clock.now())?;
     let acts = Acts { expecting, ..caller.acts(&server) };
     let done = acts.edit_key(&key, |before| given.over(before), &why).await.map_err(Problem::of_edit)?;
-    Ok((etag(done.position), Json(KeyActed::of(&key, &done))).into_response())
+    let told = waiting.until_applied(&server, done.position, KeyActed::of(&key, &done)).await;
+    Ok((etag(done.position), Json(told)).into_response())
 }

@@ -1,12 +1,14 @@
 //! What is answered: the shapes of the API, which the commands of the shell print as well (`--json`).
 //! Times are Unix seconds.
 
+mod applied;
 mod house;
 mod key;
 mod log;
 mod page;
 mod project;
 
+pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
 pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};

@@ -10,6 +10,7 @@ mod openapi;
 mod projects;
 mod reach;
 mod signing_keys;
+mod waiting;
 
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! The rules, over random catalogues, keys, requests, addresses and times.
 
+mod applied;
 mod arbitrary;
 mod authority;
 mod catalogue;

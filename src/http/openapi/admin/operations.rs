@@ -46,6 +46,8 @@ pub(super) enum Asks {
     Seen,
     /// `Idempotency-Key`.
     Name,
+    /// `wait` and `timeout`.
+    Wait,
 }
 
 const TAG: &[&str] = &["ETag"];
@@ -68,8 +70,12 @@ fn post(path: &'static str, what: &'static str, right: Right, takes: Takes, good
 
 /// An edit of what somebody has seen.
 fn edit(method: HttpMethod, path: &'static str, what: &'static str, right: Right, takes: Takes) -> Guarded {
-    let good = ok(if path.contains("/keys/") { "KeyActed" } else { "ProjectEdited" }, TAG);
-    Guarded { takes, asks: &[Asks::Seen], against: EDIT, ..of(method, path, what, right, good) }
+    let (good, asks): (_, &[Asks]) = if path.contains("/keys/") {
+        (ok("KeyActed", TAG), &[Asks::Seen, Asks::Wait])
+    } else {
+        (ok("ProjectEdited", TAG), &[Asks::Seen])
+    };
+    Guarded { takes, asks, against: EDIT, ..of(method, path, what, right, good) }
 }
 
 const fn ok(schema: &'static str, headers: &'static [&'static str]) -> Good {
@@ -82,7 +88,7 @@ const fn made(schema: &'static str, headers: &'static [&'static str]) -> Good {
 
 #[rustfmt::skip]
 pub(super) fn operations() -> Vec<Guarded> {
-    use Asks::{Act, Actor, Address, Key, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time};
+    use Asks::{Act, Actor, Address, Key, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time, Wait};
     use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, RevokeTokens, WriteKeys, WriteProjects, WriteSigning};
     use HttpMethod::{Delete, Patch, Put};
 
@@ -91,10 +97,10 @@ pub(super) fn operations() -> Vec<Guarded> {
         Guarded { asks: &[Name], ..post("/admin/v1/keys", "Make an API key. Its secret is in this answer and nowhere else.", WriteKeys, Takes::NewKey, made("KeyMade", MADE)) },
         get("/admin/v1/keys/{key}", "An API key.", ReadKeys, &[], ok("KeyWhole", TAG)),
         edit(Patch, "/admin/v1/keys/{key}", "Change what is named of an API key.", WriteKeys, Takes::KeyPatch),
-        post("/admin/v1/keys/{key}/block", "Stop a key and revoke its tokens, until it is unblocked.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
+        Guarded { asks: &[Wait], ..post("/admin/v1/keys/{key}/block", "Stop a key and revoke its tokens, until it is unblocked.", WriteKeys, Takes::Why, ok("KeyActed", TAG)) },
         post("/admin/v1/keys/{key}/unblock", "Let a blocked key work again; revoked tokens stay dead.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
-        post("/admin/v1/keys/{key}/delete", "Stop a key for ever and revoke its tokens.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
-        post("/admin/v1/keys/{key}/revoke-tokens", "Revoke a key's tokens; the key works on.", RevokeTokens, Takes::Why, ok("KeyActed", TAG)),
+        Guarded { asks: &[Wait], ..post("/admin/v1/keys/{key}/delete", "Stop a key for ever and revoke its tokens.", WriteKeys, Takes::Why, ok("KeyActed", TAG)) },
+        Guarded { asks: &[Wait], ..post("/admin/v1/keys/{key}/revoke-tokens", "Revoke a key's tokens; the key works on.", RevokeTokens, Takes::Why, ok("KeyActed", TAG)) },
         Guarded { asks: &[Name], ..post("/admin/v1/keys/{key}/regenerate", "Give a key a new secret in place of those that it has.", WriteKeys, Takes::Regeneration, ok("Regenerated", TAG)) },
         get("/admin/v1/keys/{key}/secrets", "A key's secrets by their public names.", ReadKeys, &[], ok("Secrets", TAG)),
         Guarded { asks: &[Name], ..post("/admin/v1/keys/{key}/secrets", "Give a key a further secret.", WriteKeys, Takes::NewSecret, made("SecretAdded", TAG)) },
@@ -111,7 +117,7 @@ pub(super) fn operations() -> Vec<Guarded> {
         Guarded { against: CONFLICT, ..of(Delete, "/admin/v1/projects/{project}/audiences/{audience}", "Take an audience from a project; its tokens are revoked.", WriteProjects, ok("ProjectEdited", TAG)) },
         get("/admin/v1/tokens", "Issued tokens, the newest first.", ReadKeys, &[Project, Key, Subject, Address, Time, Part], ok("Tokens", &[])),
         get("/admin/v1/tokens/{token}", "An issued token.", ReadKeys, &[], ok("Token", &[])),
-        Guarded { against: EDIT, ..post("/admin/v1/tokens/{token}/revoke", "Revoke one token.", RevokeTokens, Takes::Why, ok("TokenRevoked", &[])) },
+        Guarded { asks: &[Wait], against: EDIT, ..post("/admin/v1/tokens/{token}/revoke", "Revoke one token.", RevokeTokens, Takes::Why, ok("TokenRevoked", &[])) },
         get("/admin/v1/revocations", "Revocations that hold, the newest first.", ReadKeys, &[Project, Revoked, Part], ok("Revocations", &[])),
         get("/admin/v1/signing-keys", "The signing keys.", ReadSigning, &[], ok("SigningKeys", &[])),
         post("/admin/v1/signing-keys/rotate", "Announce a successor, which signs ten minutes later.", WriteSigning, Takes::Rotation, made("Rotated", &[])),

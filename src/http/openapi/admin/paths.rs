@@ -123,6 +123,10 @@ impl Asks {
             Self::Act => vec![query("act", some(512))],
             Self::Target => vec![query("target", some(512))],
             Self::Order => vec![query("order", word(&admin::AUDIT_ORDERS))],
+            Self::Wait => vec![
+                query("wait", word(&[admin::WAIT_WORD])),
+                query("timeout", between(1, admin::LONGEST_WAIT.into())),
+            ],
             Self::Name => vec![parameter("Idempotency-Key", ParameterIn::Header, some(255))],
             Self::Seen => vec![parameter("If-Match", ParameterIn::Header, of_at_most(64))],
         }

@@ -4,6 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 
 use crate::admin;
+use crate::domain::applied::Standing;
 use crate::http::openapi::schemas::Needed::{Always, Perhaps};
 use crate::http::openapi::schemas::{any_of, list, open, text, whole, word};
 
@@ -40,7 +41,9 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
     all.extend([
         ("KeyWhole", object([key(), vec![("secrets", list(named("Secret")))]].concat())),
         ("KeyMade", with_secret(key())),
-        ("KeyActed", object(acted())),
+        ("KeyActed", awaited(acted())),
+        ("Applied", applied()),
+        ("NodeStanding", node_standing()),
         ("Regenerated", with_secret(acted())),
         ("SecretAdded", with_secret([acted(), named_secret()].concat())),
         ("SecretEnded", object([acted(), named_secret()].concat())),
@@ -49,7 +52,7 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
             object([project(), vec![("default_audience", text()), ("audiences", list(text()))]].concat()),
         ),
         ("ProjectEdited", project_edited()),
-        ("TokenRevoked", object(vec![("jti", text()), ("project", text()), ("position", whole())])),
+        ("TokenRevoked", awaited(vec![("jti", text()), ("project", text()), ("position", whole())])),
         ("Rotated", object(vec![("retired", nullable(text())), ("new", nullable(named("SigningKey")))])),
     ]);
     all
@@ -83,6 +86,22 @@ fn with_secret(members: Members) -> RefOr<Schema> {
     let members = members.into_iter().map(|(name, schema)| (name, schema, Always));
     let object = open(members.chain([("secret", text(), Perhaps)]).collect());
     object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+/// What was done, and whom it has reached if that was waited for.
+fn awaited(members: Members) -> RefOr<Schema> {
+    let members = members.into_iter().map(|(name, schema)| (name, schema, Always));
+    let object = open(members.chain([("applied", named("Applied"), Perhaps)]).collect());
+    object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+fn applied() -> RefOr<Schema> {
+    object(vec![("position", whole()), ("complete", flag()), ("nodes", list(named("NodeStanding")))])
+}
+
+fn node_standing() -> RefOr<Schema> {
+    let standing = [Standing::Applied, Standing::Behind, Standing::Stale].map(Standing::as_str);
+    object(vec![("node", text()), ("standing", word(&standing)), ("applied", whole()), ("seen_at", time())])
 }
 
 pub(super) fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
