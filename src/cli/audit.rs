@@ -1,13 +1,16 @@
 //! `portcullis audit …`: the log of acts, and whether it is still what was written.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write};
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::admin::view::{AuditEntry, hex};
 use crate::domain::Timestamp;
-use crate::domain::audit::seal;
-use crate::store::{Error as StoreError, SealedRow};
+use crate::domain::audit::{Broken, Chain, Head, InvalidHead};
+use crate::domain::authority::Reach;
+use crate::store::{Error as StoreError, WantedAudit};
 
 use super::failure::Failure;
 use super::output::{Page, Report, Row, write_fields};
@@ -27,15 +30,29 @@ pub(super) enum Command {
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
+    /// Print the number and hash of the last row, to be kept elsewhere.
+    Head,
     /// Check the hash chain from the first row to the last.
-    Verify,
+    Verify(Kept),
+}
+
+/// A head that was kept elsewhere: it must still be in the chain.
+#[derive(Debug, clap::Args)]
+pub(super) struct Kept {
+    /// The row that was once the last, and its hash: finds a log that was cut short or written anew.
+    #[arg(long, value_name = "SEQ:HASH")]
+    head: Option<Head>,
+    /// The same from the last line of a file: what `audit head` or `audit verify --json` said.
+    #[arg(long, value_name = "FILE", conflicts_with = "head")]
+    head_file: Option<PathBuf>,
 }
 
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::List { after, limit } => list(session, after, limit).await,
-            Self::Verify => verify(session).await,
+            Self::Head => head(session).await,
+            Self::Verify(kept) => verify(session, kept.read()?).await,
         }
     }
 }
@@ -46,14 +63,35 @@ async fn list(session: &Session, after: i64, limit: u32) -> Result<(), Failure> 
     session.output.show(&Page::cut(rows, limit, |last: &AuditEntry| last.seq.to_string()))
 }
 
-async fn verify(session: &Session) -> Result<(), Failure> {
-    let mut chain = Chain::default();
+async fn head(session: &Session) -> Result<(), Failure> {
+    let last = WantedAudit {
+        within: Reach::Everywhere,
+        actor: None,
+        act: None,
+        target: None,
+        since: None,
+        until: None,
+        newest_first: true,
+        after: None,
+        limit: 1,
+    };
+    let last = session.store().find_audit(&last).await.map_err(unreadable)?.pop();
+    let last = last.ok_or(Broken::Missing(1))?;
+    session.output.show(&Written::from(Head { seq: last.row.seq, hash: last.hash }))
+}
+
+async fn verify(session: &Session, kept: Option<Head>) -> Result<(), Failure> {
+    let mut chain = Chain::passing(kept);
+    // A row may have been put before the first.
+    let mut after = i64::MIN;
     loop {
-        let rows = session.store().audit(chain.rows, BATCH).await.map_err(unreadable)?;
+        let rows = session.store().audit(after, BATCH).await.map_err(unreadable)?;
         if rows.is_empty() {
-            return session.output.show(&chain);
+            let head = chain.end()?.into();
+            return session.output.show(&Verified { head, kept: kept.map(|kept| kept.seq) });
         }
         rows.iter().try_for_each(|sealed| chain.extend(sealed))?;
+        after = chain.head().seq;
     }
 }
 
@@ -65,60 +103,66 @@ fn unreadable(error: StoreError) -> Failure {
     }
 }
 
-/// Where the log ceases to be what was written.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Broken {
-    /// A number is left out.
-    #[error("the audit log is broken: row {0} is missing; {FIX}")]
-    Missing(i64),
-    /// A row does not follow the one before it.
-    #[error("the audit log is broken: row {0} does not follow the one before it; {FIX}")]
-    Detached(i64),
-    /// A row is not the one that was sealed.
-    #[error("the audit log is broken: row {0} was changed; {FIX}")]
-    Changed(i64),
-    /// A row has no form.
-    #[error("the audit log is broken: row {row} was changed (column {column}); {FIX}")]
-    Unreadable {
-        /// The row.
-        row: String,
-        /// The column.
-        column: &'static str,
-    },
-}
-
-const FIX: &str = "compare it with a backup";
-
-/// The part of the log that was found in order.
-#[derive(Debug, Default, Serialize)]
-struct Chain {
-    rows: i64,
-    /// The hash of the last row. Kept elsewhere, it tells later whether the log was cut short.
-    #[serde(serialize_with = "as_hex")]
-    head: [u8; 32],
-}
-
-impl Chain {
-    fn extend(&mut self, sealed: &SealedRow) -> Result<(), Broken> {
-        let expected = self.rows + 1;
-        if sealed.row.seq != expected {
-            return Err(Broken::Missing(expected));
-        }
-        if sealed.previous != self.head {
-            return Err(Broken::Detached(expected));
-        }
-        if sealed.hash != seal(&self.head, &sealed.row) {
-            return Err(Broken::Changed(expected));
-        }
-        *self = Self { rows: expected, head: sealed.hash };
-        Ok(())
+impl Kept {
+    fn read(self) -> Result<Option<Head>, Failure> {
+        let Some(path) = self.head_file else { return Ok(self.head) };
+        let read = last_line(&path).and_then(|line| {
+            head_of(&line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        });
+        read.map(Some).map_err(|source| Failure::Input { path, source })
     }
 }
 
-impl Report for Chain {
+/// The last line that is not blank.
+fn last_line(path: &Path) -> io::Result<String> {
+    let lines = BufReader::new(File::open(path)?).lines();
+    let not_blank = lines.filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()));
+    not_blank.reduce(|before, line| before.and(line)).unwrap_or_else(|| Ok(String::new()))
+}
+
+fn head_of(line: &str) -> Result<Head, InvalidHead> {
+    match serde_json::from_str::<Written>(line) {
+        Ok(Written { rows, head }) => format!("{rows}:{head}").parse(),
+        Err(_) => line.trim().parse(),
+    }
+}
+
+/// A head, as it is shown to programs.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    rows: i64,
+    /// The hash of the last row.
+    head: String,
+}
+
+impl From<Head> for Written {
+    fn from(head: Head) -> Self {
+        Self { rows: head.seq, head: hex(&head.hash) }
+    }
+}
+
+impl Report for Written {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}:{}", self.rows, self.head)
+    }
+}
+
+/// The log is in order.
+#[derive(Serialize)]
+struct Verified {
+    #[serde(flatten)]
+    head: Written,
+    /// The row whose hash had been kept, and is what it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<i64>,
+}
+
+impl Report for Verified {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "The audit log is what was written.\n")?;
-        write_fields(out, &[("rows", self.rows.to_string()), ("head", hex(&self.head))])
+        let mut fields = vec![("rows", self.head.rows.to_string()), ("head", self.head.head.clone())];
+        fields.extend(self.kept.map(|row| ("kept", format!("row {row} is what it was"))));
+        write_fields(out, &fields)
     }
 }
 
@@ -140,8 +184,4 @@ impl Row for AuditEntry {
             self.detail.to_string(),
         ]
     }
-}
-
-fn as_hex<S: serde::Serializer>(bytes: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&hex(bytes))
 }

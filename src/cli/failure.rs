@@ -8,12 +8,12 @@ use std::process::ExitCode;
 
 use crate::config;
 use crate::domain::TokenRefusal;
+use crate::domain::audit::Broken;
 use crate::installation::{self, FileError};
 use crate::keys::acts;
 use crate::store::{self, Unavailable};
 use crate::web;
 
-use super::audit::Broken;
 use super::output::Output;
 
 /// Why a command failed.
@@ -81,7 +81,7 @@ pub(super) enum Failure {
     #[error("nothing was deleted")]
     Unconfirmed,
     /// The audit log is not what was written.
-    #[error(transparent)]
+    #[error("the audit log is broken: {0}; compare it with a backup")]
     Audit(#[from] Broken),
     /// A listener's address cannot be had.
     #[error(

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::audit::{AuditDraft, AuditRow};
+use crate::domain::audit::AuditDraft;
 use crate::domain::edit::{KeyChange, ProjectChange};
 use crate::domain::feed::{FeedDraft, Published, Tag};
 use crate::domain::grant::{KeyPart, MintRecord, ProjectPart};
@@ -29,6 +29,7 @@ use crate::domain::{
     ApiKey, Audience, Catalogue, KeyId, LastUse, Position, Project, ProjectId, SecretDigest, Timestamp,
 };
 
+pub use crate::domain::audit::SealedRow;
 pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
@@ -370,15 +371,4 @@ pub trait AuditLog: Send + Sync {
 
     /// Rows after number `after`, in order, at most `limit`.
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error>;
-}
-
-/// A row of the audit log and its seal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealedRow {
-    /// The row.
-    pub row: AuditRow,
-    /// The hash of the row before it.
-    pub previous: [u8; 32],
-    /// Its own.
-    pub hash: [u8; 32],
 }

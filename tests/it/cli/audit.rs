@@ -1,3 +1,5 @@
+use std::fs;
+
 use insta::{assert_json_snapshot, assert_snapshot};
 use serde_json::Value;
 
@@ -83,6 +85,11 @@ async fn the_first_row_that_is_not_what_was_written_is_named() {
         ("UPDATE audit SET hash = x'00' WHERE seq = 2", "row 2 was changed (column hash)"),
         ("UPDATE audit SET previous = zeroblob(32) WHERE seq = 2", "row 2 does not follow the one before it"),
         ("DELETE FROM audit WHERE seq = 1", "row 1 is missing"),
+        (
+            "INSERT INTO audit SELECT 0, at, actor, address, act, project, target, detail, previous, hash \
+             FROM audit WHERE seq = 1",
+            "row 0 was inserted",
+        ),
         ("DELETE FROM audit WHERE seq = 4", "row 4 is missing"),
         (
             "DELETE FROM audit WHERE seq = 4; UPDATE audit SET seq = seq - 1 WHERE seq > 4",
@@ -115,13 +122,42 @@ async fn the_first_row_that_is_not_what_was_written_is_named() {
 }
 
 #[tokio::test]
-async fn a_log_cut_short_is_told_by_its_head_alone() {
+async fn a_log_cut_short_or_written_anew_is_told_by_a_head_that_was_kept() {
     let home = with_a_history();
-    let before = home.json(&["audit", "verify"]);
+    let head = home.done(&["audit", "head"]);
+    fs::write(home.path("head"), &head).unwrap();
+    fs::write(home.path("head.json"), home.done(&["audit", "verify", "--json"])).unwrap();
+    assert_eq!(home.json(&["audit", "head"]), home.json(&["audit", "verify"]));
+    let ways = [["--head", head.trim_end()], ["--head-file", "head"], ["--head-file", "head.json"]];
+    for [flag, value] in ways {
+        assert_eq!(home.json(&["audit", "verify", flag, value])["kept"], 6);
+    }
+    assert!(home.done(&["audit", "verify", "--head-file", "head"]).contains("row 6 is what it was\n"));
 
-    home.tamper("DELETE FROM audit WHERE seq = 6").await;
+    home.tamper("DELETE FROM audit WHERE seq >= 5").await;
 
-    let after = home.json(&["audit", "verify"]);
-    assert_eq!(after["rows"], 5);
-    assert_ne!(after["head"], before["head"]);
+    assert_eq!(home.json(&["audit", "verify"])["rows"], 4, "by itself it looks whole");
+    for [flag, value] in ways {
+        let (status, code, said) = home.failed(&["audit", "verify", flag, value]);
+        assert_eq!((status, code.as_str()), (1, "audit_broken"));
+        assert!(said.contains("rows 5 to 6 are missing at its end; "), "{said}");
+    }
+    home.project("Another");
+    home.project("And another");
+    let (status, _, said) = home.failed(&["audit", "verify", "--head-file", "head"]);
+    assert_eq!(status, 1);
+    assert!(said.contains("row 6 is not the one whose hash was kept; "), "{said}");
+}
+
+#[test]
+fn what_is_no_head_is_said_to_be_none() {
+    let home = with_a_history();
+    assert_eq!(home.run(&["audit", "verify", "--head", "6"]).status, 2);
+    for text in ["", "6:ab", "{\"rows\":6,\"head\":\"ab\"}", "{\"rows\":6}"] {
+        fs::write(home.path("head"), text).unwrap();
+        let (status, code, said) = home.failed(&["audit", "verify", "--head-file", "head"]);
+        assert_eq!((status, code.as_str()), (1, "input"), "{text}");
+        assert!(said.starts_with("head: a head is the number of a row"), "{said}");
+    }
+    assert_eq!(home.failed(&["audit", "verify", "--head-file", "none"]).1, "input");
 }

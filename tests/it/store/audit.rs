@@ -1,6 +1,6 @@
 //! The audit log: one row per act, and a chain that shows whether one was changed.
 
-use portcullis::domain::audit::{Act, seal};
+use portcullis::domain::audit::{Act, Broken, Chain, Head};
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
 use portcullis::domain::{Position, SecretDigest};
 use portcullis::store::SealedRow;
@@ -13,24 +13,30 @@ use super::fixtures::{
 on_every_engine!(founded:
     every_act_has_its_row_and_the_chain_holds,
     a_row_that_was_changed_breaks_the_chain,
-    a_row_that_was_taken_out_breaks_the_chain,
+    a_row_that_was_taken_out_is_named,
+    a_row_that_was_inserted_is_named,
+    rows_that_changed_places_are_named,
+    a_log_that_was_cut_short_is_told_by_a_kept_head,
     the_log_is_read_in_pages,
     an_act_that_stores_nothing_has_its_row_and_tells_the_feed_nothing,
 );
 
 /// Whether each row follows the one before it and is sealed over it.
 pub(crate) fn chain_holds(rows: &[SealedRow]) -> bool {
-    first_broken(rows).is_none()
+    verified(rows, None).is_ok()
 }
 
-fn first_broken(rows: &[SealedRow]) -> Option<i64> {
-    let (mut seq, mut previous) = (0, [0; 32]);
-    let broken = rows.iter().find(|sealed| {
-        let follows = sealed.row.seq == seq + 1 && sealed.previous == previous;
-        (seq, previous) = (sealed.row.seq, sealed.hash);
-        !follows || seal(&sealed.previous, &sealed.row) != sealed.hash
-    });
-    broken.map(|sealed| sealed.row.seq)
+fn verified(rows: &[SealedRow], kept: Option<Head>) -> Result<Head, Broken> {
+    let mut chain = Chain::passing(kept);
+    rows.iter().try_for_each(|sealed| chain.extend(sealed))?;
+    chain.end()
+}
+
+impl Database {
+    /// What the rules say of the log that is stored.
+    async fn verified(&self, kept: Option<Head>) -> Result<Head, Broken> {
+        verified(&self.audit(i64::MIN, 100).await.unwrap(), kept)
+    }
 }
 
 async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
@@ -84,15 +90,66 @@ async fn a_row_that_was_changed_breaks_the_chain(db: &Database) {
     db.key().await;
     for (seq, edit) in edits {
         db.tamper(edit).await;
-        assert_eq!(first_broken(&db.audit(0, 100).await.unwrap()), Some(seq), "{edit}");
+        assert_eq!(db.verified(None).await, Err(Broken::Changed(seq)), "{edit}");
     }
 }
 
-async fn a_row_that_was_taken_out_breaks_the_chain(db: &Database) {
+async fn a_row_that_was_taken_out_is_named(db: &Database) {
     db.key().await;
-    assert!(chain_holds(&db.audit(0, 100).await.unwrap()));
+    assert_eq!(db.verified(None).await.unwrap().seq, 3);
     db.tamper("DELETE FROM audit WHERE seq = 2").await;
-    assert!(!chain_holds(&db.audit(0, 100).await.unwrap()));
+    assert_eq!(db.verified(None).await, Err(Broken::Missing(2)));
+    db.tamper("UPDATE audit SET seq = 2 WHERE seq = 3").await;
+    assert_eq!(db.verified(None).await, Err(Broken::Detached(2)), "the gap was closed");
+}
+
+async fn a_row_that_was_inserted_is_named(db: &Database) {
+    db.key().await;
+    for (seq, broken) in [(0, Broken::Inserted(0)), (4, Broken::Detached(4)), (5, Broken::Missing(4))] {
+        db.tamper(match seq {
+            0 => "INSERT INTO audit SELECT 0, at, actor, address, act, project, target, detail, previous, hash FROM audit WHERE seq = 1",
+            4 => "INSERT INTO audit SELECT 4, at, actor, address, act, project, target, detail, previous, hash FROM audit WHERE seq = 3",
+            _ => "UPDATE audit SET seq = 5 WHERE seq = 4",
+        })
+        .await;
+        assert_eq!(db.verified(None).await, Err(broken));
+        if seq == 0 {
+            db.tamper("DELETE FROM audit WHERE seq = 0").await;
+        }
+    }
+    // Between two others, which make room for it.
+    db.tamper("DELETE FROM audit WHERE seq = 5").await;
+    db.tamper("UPDATE audit SET seq = 4 WHERE seq = 3").await;
+    db.tamper("INSERT INTO audit SELECT 3, at, actor, address, act, project, 'forged', detail, hash, hash FROM audit WHERE seq = 2").await;
+    assert_eq!(db.verified(None).await, Err(Broken::Changed(3)));
+}
+
+async fn rows_that_changed_places_are_named(db: &Database) {
+    db.key().await;
+    db.key().await;
+    for swap in [
+        "UPDATE audit SET seq = 99 WHERE seq = 2",
+        "UPDATE audit SET seq = 2 WHERE seq = 3",
+        "UPDATE audit SET seq = 3 WHERE seq = 99",
+    ] {
+        db.tamper(swap).await;
+    }
+    assert_eq!(db.verified(None).await, Err(Broken::Detached(2)));
+}
+
+async fn a_log_that_was_cut_short_is_told_by_a_kept_head(db: &Database) {
+    db.key().await;
+    let early = db.verified(None).await.unwrap();
+    db.key().await;
+    let late = db.verified(Some(early)).await.unwrap();
+    db.tamper("DELETE FROM audit WHERE seq = 4").await;
+    assert_eq!(db.verified(None).await, Ok(early), "by itself it looks whole");
+    assert_eq!(db.verified(Some(early)).await, Ok(early));
+    assert_eq!(db.verified(Some(late)).await, Err(Broken::CutShort { from: 4, to: 4 }));
+    // Somebody acts, and the log is as long as before.
+    db.key().await;
+    assert_eq!(db.verified(None).await.unwrap().seq, 4);
+    assert_eq!(db.verified(Some(late)).await, Err(Broken::Rewritten(4)));
 }
 
 async fn the_log_is_read_in_pages(db: &Database) {

@@ -1,5 +1,7 @@
 //! The audit log: one row per act, each sealed over the one before.
 
+mod chain;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -7,6 +9,8 @@ use aws_lc_rs::digest;
 use portcullis_guard::{KeyId, ProjectId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
+
+pub use chain::{Broken, Chain, Head, InvalidHead};
 
 /// Who acted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +186,17 @@ impl AuditRow {
             detail: draft.detail.to_string(),
         }
     }
+}
+
+/// A row of the log and its seal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRow {
+    /// The row.
+    pub row: AuditRow,
+    /// The hash of the row before it.
+    pub previous: [u8; 32],
+    /// Its own.
+    pub hash: [u8; 32],
 }
 
 /// The hash that seals a row: SHA-256 over a version mark, the hash before it, and each field with
