@@ -117,7 +117,7 @@ impl Kept {
 fn last_line(path: &Path) -> io::Result<String> {
     let lines = BufReader::new(File::open(path)?).lines();
     let not_blank = lines.filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()));
-    not_blank.reduce(|before, line| before.and(line)).unwrap_or_else(|| Ok(String::new()))
+    not_blank.reduce(Result::and).unwrap_or_else(|| Ok(String::new()))
 }
 
 fn head_of(line: &str) -> Result<Head, InvalidHead> {

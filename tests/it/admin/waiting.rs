@@ -97,7 +97,7 @@ async fn a_server_that_does_not_follow_is_named_and_the_act_is_done() {
     assert_eq!(app.get("/v1/auth/verify").bearer(&token).send().await.status, 401, "it is done");
 
     // Nobody waits for a server that is silent for so long that it admits nobody.
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(Duration::from_mins(1));
     app.follow().await;
     let admin = app.administrator("").await;
     let path = format!("/admin/v1/keys/{}/revoke-tokens?wait=applied&timeout=60", key.id);
