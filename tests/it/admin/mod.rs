@@ -9,6 +9,7 @@ mod logs;
 mod openapi;
 mod projects;
 mod reach;
+mod roles;
 mod signing_keys;
 mod waiting;
 
