@@ -1,5 +1,7 @@
 //! An opened installation, in the name of whoever runs the command.
 
+use std::time::Duration;
+
 use crate::config::Settings;
 use crate::domain::audit::Actor;
 use crate::domain::{Project, ProjectId};
@@ -18,13 +20,16 @@ pub(super) struct Session {
     pub(super) acts: Acts,
     /// Where the answer goes.
     pub(super) output: Output,
+    /// How long the issuance log keeps a token, by these settings.
+    pub(super) retention: Duration,
 }
 
 impl Session {
     /// Opens the installation of these settings, under the issuer that it has.
     pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        Ok(Self { acts: installation.acts(myself()), output })
+        let retention = settings.issuance_retention;
+        Ok(Self { acts: installation.acts(myself()), output, retention })
     }
 
     pub(super) fn store(&self) -> &dyn Store {

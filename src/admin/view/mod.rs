@@ -3,6 +3,7 @@
 
 mod applied;
 mod house;
+mod hygiene;
 mod key;
 mod log;
 mod page;
@@ -11,6 +12,7 @@ mod role;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
+pub use hygiene::{HygieneRow, KeyFound};
 pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
