@@ -138,7 +138,8 @@ impl Search for PostgresStore {
         .await?;
         let reached = reached.map(|jti| rows::reached(&jti)).transpose()?;
         let found: Vec<GrantRow> = sqlx::query_as(
-            "SELECT DISTINCT key, scope FROM issued_tokens WHERE jti >= $1 AND jti < $2 AND key = ANY($3)",
+            "SELECT DISTINCT key, scope FROM issued_tokens WHERE jti >= $1 AND jti < $2 \
+             AND key IN (SELECT unnest($3::text[]))",
         )
         .bind(reached.unwrap_or(first).as_bytes().as_slice())
         .bind(before.as_bytes().as_slice())
