@@ -6,6 +6,7 @@ mod ended;
 mod failover;
 mod full;
 mod house;
+mod incident;
 mod killed;
 mod measure;
 mod node;
