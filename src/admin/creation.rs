@@ -9,6 +9,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::domain::{ProjectId, Timestamp};
@@ -37,6 +39,7 @@ pub(super) struct Creation<T> {
 
 /// What a request is called, if anything, and what it asks for.
 pub(super) struct Named {
+    /// A mark of the name.
     name: Option<String>,
     request: [u8; 16],
 }
@@ -66,7 +69,10 @@ impl Named {
                 "an Idempotency-Key is one word of 1 to 255 visible characters",
             ));
         }
-        let name = line.and_then(|line| line.to_str().ok()).map(ToOwned::to_owned);
+        // Kept for a day: and somebody may take for a name what is none of ours to keep.
+        let kept =
+            |line: &HeaderValue| URL_SAFE_NO_PAD.encode(server.mark("name of a request", &[line.as_bytes()]));
+        let name = line.map(kept);
         let request =
             server.mark("request", &[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), body]);
         Ok(Self { name, request })
