@@ -3,12 +3,17 @@
 mod authority;
 mod bodies;
 mod creation;
+mod forged;
 mod keys;
 mod lists;
 mod logs;
+mod namesakes;
 mod openapi;
+mod patches;
+mod privileges;
 mod projects;
 mod reach;
+mod reserved;
 mod signing_keys;
 mod waiting;
 
