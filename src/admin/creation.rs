@@ -21,6 +21,7 @@ use crate::web::Server;
 use super::body::{Fields, FromFields, MAX_BODY_BYTES};
 use super::caller::{Caller, Needs};
 use super::problem::Problem;
+use super::query::check_untaken;
 use super::tag::etag;
 use super::view::{KeyActed, KeyRow, ProjectWhole, SecretAdded};
 
@@ -49,6 +50,7 @@ impl<T: FromFields> FromRequest<Arc<Server>> for Creation<T> {
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        check_untaken(&parts)?;
         let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::TooLong)?;
         let mut fields = Fields::of_bytes(&parts.headers, &bytes, T::MAY_BE_ABSENT)?;
         let body = T::from_fields(&mut fields)?;

@@ -12,6 +12,7 @@ mod openapi;
 mod patches;
 mod privileges;
 mod projects;
+mod queries;
 mod reach;
 mod reserved;
 mod signing_keys;

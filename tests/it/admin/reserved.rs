@@ -77,6 +77,43 @@ async fn no_key_of_a_tenant_is_given_a_right_and_no_catalogue_defines_or_include
     }
 }
 
+/// Whatever the document has a list of scope values for, a role as well as a key: none of it takes one.
+#[tokio::test]
+async fn no_operation_that_takes_scope_values_takes_a_right_for_a_tenant() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    shop.scope("api", "orders").await;
+    let key = shop.key("api").create().await;
+    let admin = app.administrator("").await;
+    let document = app.administer(Method::GET, "/openapi.json").send().await.json();
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let Some(members) = body["properties"].as_object() else { continue };
+            let holds =
+                ["permissions", "includes", "scopes"].into_iter().find(|name| members.contains_key(*name));
+            let Some(list) = holds else { continue };
+            let named = path.replace("{project}", shop.project.id.as_str()).replace("{key}", key.id.as_str());
+            let named = named.replace("{scope}", "api").replace("{role}", "cashier");
+            assert!(!named.contains('{'), "say what it is about: {path}");
+            for scope in administrative(&shop.project.id) {
+                let mut sent = json!({ list: ["orders", scope] });
+                for (name, value) in [("project", shop.project.id.as_str()), ("name", "n")] {
+                    if members.contains_key(name) {
+                        sent[name] = json!(value);
+                    }
+                }
+                let send = admin.send(method.to_uppercase().parse().unwrap(), &named).header("if-match", "*");
+                let refused = send.json(&sent).send().await;
+                assert_eq!(refused.problem(), no(422, "invalid_value"), "{method} {path} {scope}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 3, "{tried}");
+}
+
 /// A token that says what is wanted of it, signed by the server's own key: as if somebody had found a way.
 fn signed(app: &App, key: &Key<'_>, (project, audience, scope): (&str, &str, &str)) -> String {
     let now = app.server.clock.now();
