@@ -15,3 +15,4 @@ mod rotation;
 mod script;
 mod secure;
 mod shell;
+mod waiting;
