@@ -155,6 +155,11 @@ impl Failure {
         }
     }
 
+    /// Whether it may be otherwise in a moment.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Act(acts::Error::Store(store::Error::Unavailable(_))) | Self::Remote { .. })
+    }
+
     /// What to do about it, where the message does not say so itself.
     pub(super) fn fix(&self) -> Option<&'static str> {
         let error = match self {

@@ -79,7 +79,11 @@ impl Guarded {
 
     fn answers(&self) -> Answers {
         let (status, schema, headers) = self.good;
-        let mut answers = Answers::to_a_token().good(status, schema, headers);
+        let answers = Answers::to_a_token();
+        let mut answers = match self.speaks {
+            [] => answers.good(status, schema, headers),
+            speaks => answers.good_in(status, speaks, headers),
+        };
         if self.path.contains('{') || self.takes == Takes::NewKey {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
@@ -127,6 +131,9 @@ impl Asks {
                 query("wait", word(&[admin::WAIT_WORD])),
                 query("timeout", between(1, admin::LONGEST_WAIT.into())),
             ],
+            Self::After => vec![query("after", whole())],
+            Self::Format => vec![query("format", word(&admin::AUDIT_FORMATS))],
+            Self::LastSeen => vec![parameter("Last-Event-ID", ParameterIn::Header, whole())],
             Self::Name => vec![parameter("Idempotency-Key", ParameterIn::Header, some(255))],
             Self::Seen => vec![parameter("If-Match", ParameterIn::Header, of_at_most(64))],
         }
