@@ -27,6 +27,7 @@ mod session;
 mod signing_key;
 mod token;
 mod values;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -80,7 +81,7 @@ enum Command {
     /// The key that everything else is sealed under: rotate it.
     #[command(subcommand)]
     MasterKey(master_key::Command),
-    /// Tokens: list those that a key minted, request one, run a program with one, inspect one.
+    /// Tokens: list those that a key minted, revoke, request, inspect one, run a program with one.
     #[command(subcommand)]
     Token(token::Command),
     /// The audit log: who did what.

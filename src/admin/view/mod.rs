@@ -2,6 +2,7 @@
 //! Times are Unix seconds.
 
 mod applied;
+mod audit;
 mod house;
 mod key;
 mod log;
@@ -9,6 +10,7 @@ mod page;
 mod project;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
+pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
 pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};

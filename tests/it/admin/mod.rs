@@ -1,5 +1,6 @@
 //! The administrators' REST API, by the router that serves it.
 
+mod audit;
 mod authority;
 mod bodies;
 mod creation;
