@@ -21,6 +21,7 @@ mod output;
 mod progress;
 mod project;
 mod restore;
+mod role;
 mod scope;
 mod serve;
 mod session;
@@ -72,6 +73,9 @@ enum Command {
     /// The scope catalogue of a project.
     #[command(subcommand)]
     Scope(scope::Command),
+    /// Roles: named sets of permissions that keys of a project share.
+    #[command(subcommand)]
+    Role(role::Command),
     /// API keys: create, show, edit, block, delete.
     #[command(subcommand)]
     Key(key::Command),
@@ -167,6 +171,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Project(command) => command.run(session).await,
         Command::Audience(command) => command.run(session).await,
         Command::Scope(command) => command.run(session).await,
+        Command::Role(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,

@@ -8,6 +8,7 @@ mod key;
 mod log;
 mod page;
 mod project;
+mod role;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use audit::{AuditFormat, AuditHead};
@@ -16,3 +17,4 @@ pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, S
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
+pub use role::{RoleActed, RoleRow, RoleWhole};

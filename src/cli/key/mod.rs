@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::output::Page;
 use super::session::Session;
 
+pub(super) use create::warn_of_unknown;
 pub(super) use scan::run as scan;
 use view::{KeyRow, KeyWhole};
 

@@ -16,6 +16,7 @@ mod projects;
 mod queries;
 mod reach;
 mod reserved;
+mod roles;
 mod signing_keys;
 mod waiting;
 

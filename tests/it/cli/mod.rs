@@ -21,6 +21,7 @@ mod nodes;
 mod postgres;
 mod projects;
 mod redact;
+mod roles;
 mod scan;
 mod secrets;
 mod secure_clients;
