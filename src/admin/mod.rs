@@ -32,7 +32,7 @@ use axum::response::Response;
 
 use crate::web::{Server, no_store};
 
-pub use audit::ORDERS as AUDIT_ORDERS;
+pub use audit::{FORMATS as AUDIT_FORMATS, MEDIA_TYPES as AUDIT_MEDIA_TYPES, ORDERS as AUDIT_ORDERS};
 pub use hygiene::{EXPIRING_DAYS, OVER_BROAD_DAYS, UNUSED_DAYS};
 pub use problem::{problem, problem_codes};
 pub use tokens::KINDS as REVOCATION_KINDS;

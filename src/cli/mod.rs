@@ -28,6 +28,7 @@ mod session;
 mod signing_key;
 mod token;
 mod values;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -84,7 +85,7 @@ enum Command {
     /// The key that everything else is sealed under: rotate it.
     #[command(subcommand)]
     MasterKey(master_key::Command),
-    /// Tokens: list those that a key minted, request one, run a program with one, inspect one.
+    /// Tokens: list those that a key minted, revoke, request, inspect one, run a program with one.
     #[command(subcommand)]
     Token(token::Command),
     /// The audit log: who did what.

@@ -18,6 +18,8 @@ use super::output::Output;
 pub(super) struct Session {
     /// What can be done.
     pub(super) acts: Acts,
+    /// Beyond which age servers with these settings admit nobody.
+    pub(super) max_age: Duration,
     /// Where the answer goes.
     pub(super) output: Output,
     /// How long the issuance log keeps a token, by these settings.
@@ -28,8 +30,8 @@ impl Session {
     /// Opens the installation of these settings, under the issuer that it has.
     pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        let retention = settings.issuance_retention;
-        Ok(Self { acts: installation.acts(myself()), output, retention })
+        let (max_age, retention) = (settings.revocation.max_age, settings.issuance_retention);
+        Ok(Self { acts: installation.acts(myself()), max_age, output, retention })
     }
 
     pub(super) fn store(&self) -> &dyn Store {

@@ -113,15 +113,18 @@ async fn unneeded(
     Ok(unneeded)
 }
 
+/// A project and its catalogue.
+type Known = (Arc<Project>, Arc<Catalogue>);
+
 /// What keys of the same project share.
 struct Around<'a> {
     store: &'a dyn Store,
-    projects: HashMap<ProjectId, Option<(Arc<Project>, Arc<Catalogue>)>>,
+    projects: HashMap<ProjectId, Option<Known>>,
     roles: HashMap<(ProjectId, RoleName), Arc<ScopeSet>>,
 }
 
 impl Around<'_> {
-    async fn project(&mut self, id: &ProjectId) -> Result<Option<(Arc<Project>, Arc<Catalogue>)>, Error> {
+    async fn project(&mut self, id: &ProjectId) -> Result<Option<Known>, Error> {
         if let Some(known) = self.projects.get(id) {
             return Ok(known.clone());
         }

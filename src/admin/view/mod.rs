@@ -2,6 +2,7 @@
 //! Times are Unix seconds.
 
 mod applied;
+mod audit;
 mod house;
 mod hygiene;
 mod key;
@@ -11,6 +12,7 @@ mod project;
 mod role;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
+pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
 pub use hygiene::{HygieneRow, KeyFound};
 pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};

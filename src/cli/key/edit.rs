@@ -7,6 +7,7 @@ use clap::ArgAction;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry, WhyArgs};
+use crate::cli::wait::WaitArgs;
 use crate::domain::{
     Allowlist, Audience, AuthMethod, KeyDetails, KeyId, Lifetime, RoleName, ScopeSet, Timestamp,
 };
@@ -24,6 +25,8 @@ pub(in crate::cli) struct Args {
     changes: Changes,
     #[command(flatten)]
     why: WhyArgs,
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 /// What is changed, at least one of them.
@@ -97,7 +100,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
         let record = record(session, &args.key).await?;
         warn(session, &record.project.id, &record.key.details, &record.catalogue);
     }
-    session.output.show(&Acted::of(&args.key, &done, Deed::Edited))
+    args.wait.show(session, Acted::of(&args.key, &done, Deed::Edited), done.position).await
 }
 
 /// The changes, with nothing left to fail.

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use utoipa::openapi::HttpMethod;
 
+use crate::admin;
 use crate::domain::authority::Right;
 
 use super::bodies::Takes;
@@ -20,6 +21,8 @@ pub(super) struct Guarded {
     pub(super) asks: &'static [Asks],
     pub(super) takes: Takes,
     pub(super) good: Good,
+    /// In which media types, where that is not JSON.
+    pub(super) speaks: &'static [&'static str],
     /// What may be against it beside the usual.
     pub(super) against: &'static [StatusCode],
 }
@@ -56,16 +59,23 @@ pub(super) enum Asks {
     Name,
     /// `wait` and `timeout`.
     Wait,
+    /// `after`, the number of a row.
+    After,
+    Format,
+    /// `Last-Event-ID`.
+    LastSeen,
 }
 
 const TAG: &[&str] = &["ETag"];
 const MADE: &[&str] = &["ETag", "Location"];
 const CONFLICT: &[StatusCode] = &[StatusCode::CONFLICT];
+const MANY: &[StatusCode] = &[StatusCode::TOO_MANY_REQUESTS];
+const FILE: &[&str] = &["Content-Disposition"];
 const EDIT: &[StatusCode] = &[StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
 
 fn of(method: HttpMethod, path: &'static str, what: &'static str, right: Right, good: Good) -> Guarded {
     let (asks, takes, against): (&[Asks], _, &[StatusCode]) = (&[], Takes::Nothing, &[]);
-    Guarded { method, path, what, right: Some(right), asks, takes, good, against }
+    Guarded { method, path, what, right: Some(right), asks, takes, good, speaks: &[], against }
 }
 
 fn get(path: &'static str, what: &'static str, right: Right, asks: &'static [Asks], good: Good) -> Guarded {
@@ -98,7 +108,7 @@ const fn made(schema: &'static str, headers: &'static [&'static str]) -> Good {
 
 #[rustfmt::skip]
 pub(super) fn operations() -> Vec<Guarded> {
-    use Asks::{Act, Actor, Address, Expiring, Key, Name, NeverUsed, Order, OverBroad, Part, Project, Revoked, Role, State, Subject, Target, Text, Time, Unused, Wait};
+    use Asks::{Act, Actor, Address, After, Expiring, Format, Key, LastSeen, Name, NeverUsed, Order, OverBroad, Part, Project, Revoked, Role, State, Subject, Target, Text, Time, Unused, Wait};
     use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, RevokeTokens, WriteKeys, WriteProjects, WriteSigning};
     use HttpMethod::{Delete, Patch, Put};
 
@@ -139,5 +149,7 @@ pub(super) fn operations() -> Vec<Guarded> {
         post("/admin/v1/signing-keys/rotate", "Announce a successor, which signs ten minutes later.", WriteSigning, Takes::Rotation, made("Rotated", &[])),
         post("/admin/v1/signing-keys/{kid}/retire", "The emergency: revoke all that a signing key signed.", WriteSigning, Takes::Why, ok("Rotated", &[])),
         get("/admin/v1/audit", "Who did what; the oldest first.", ReadAudit, &[Project, Actor, Act, Target, Time, Order, Part], ok("AuditEntries", &[])),
+        Guarded { speaks: admin::AUDIT_MEDIA_TYPES, against: MANY, ..get("/admin/v1/audit/export", "The log as a file, with its head as the last line or record. What is cut off lacks it.", ReadAudit, &[Project, Actor, Act, Target, Time, After, Format], ok("File", FILE)) },
+        Guarded { speaks: &["text/event-stream"], against: MANY, ..get("/admin/v1/audit/follow", "Rows as they are written: an event `begin`, then `row` with the row as its data and its number as its id; something every five seconds, until the token ends.", ReadAudit, &[Project, Actor, Act, Target, Time, After, LastSeen], ok("Events", &[])) },
         Guarded { right: None, ..get("/admin/v1/nodes", "The running servers, and how far each follows. Any right will do.", ReadKeys, &[], ok("Nodes", &[])) }, ]
 }
