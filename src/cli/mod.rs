@@ -137,10 +137,14 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let settings = Settings::load(&cli.flags, &environment)?;
     if let Command::Serve(args) = cli.command {
-        telemetry::start(&settings.log);
-        return serve::run(settings, args, output).await;
+        let sending = telemetry::start(&settings.log, settings.traces.as_ref());
+        let served = serve::run(settings, args, output).await;
+        if let Some(sending) = sending {
+            sending.stop();
+        }
+        return served;
     }
-    telemetry::start(&settings.log.of_a_command());
+    telemetry::start(&settings.log.of_a_command(), None);
     if let Command::Init = cli.command {
         return init::run(&settings, output).await;
     }

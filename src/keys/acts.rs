@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use tracing::instrument;
+
 use crate::domain::api_key::InvalidDetails;
 use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::authority::{Authority, Beyond, Right};
@@ -241,6 +243,7 @@ impl Acts {
     }
 
     /// Carries out an edit of a key that was decided on this record.
+    #[instrument(name = "commit", level = "debug", skip_all)]
     pub(super) async fn commit(
         &self,
         record: &MintRecord,

@@ -25,7 +25,7 @@ use crate::web::{AUDIT_STREAMS_PER_KEY, Streams};
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
 
 /// How many tokens are remembered as verified: a few kilobytes each at most.
-const VERIFIED_TOKENS: u64 = 10_000;
+const VERIFIED_TOKENS: usize = 10_000;
 
 /// What a running server is made of.
 pub struct Server {
