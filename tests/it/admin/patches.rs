@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use portcullis::domain::RoleDetails;
 use serde_json::{Value, json};
 
 use super::{Administrator, no};
@@ -29,8 +30,12 @@ fn taken_and_told(document: &Value, path: &str) -> (BTreeSet<String>, BTreeSet<S
 
 /// A key of which nothing is as it would be if nobody said anything.
 async fn full(app: &App, shop: &Tenant<'_>, admin: &Administrator<'_>) -> (String, Value) {
+    for role in ["first", "second"] {
+        // There already, if this is not the first key.
+        let _ = app.shell.create_role(&shop.project.id, role.parse().unwrap(), RoleDetails::default()).await;
+    }
     let body = json!({
-        "project": shop.project.id, "name": "till", "permissions": ["orders:read", "orders:write"],
+        "project": shop.project.id, "name": "till", "permissions": ["orders:read", "orders:write"], "role": "first",
         "allowlist": ["192.0.2.0/24", "2001:db8::/32"], "auth_methods": ["client_secret_post"],
         "audiences": ["https://api.example"], "token_lifetime": 300, "require_scope": true,
         "live_tokens": 7, "expires_at": app.now() + 3600,
@@ -57,6 +62,7 @@ async fn an_edit_of_one_member_resets_no_other_whichever_it_is() {
     for (name, other) in [
         ("name", json!("door")),
         ("permissions", json!(["orders:read"])),
+        ("role", json!("second")),
         ("allowlist", json!(["198.51.100.7/32"])),
         ("auth_methods", json!(["client_secret_basic"])),
         ("audiences", json!([])),
@@ -111,6 +117,9 @@ async fn what_can_only_be_read_or_is_not_known_is_refused_by_every_edit() {
         let thing = match path.as_str() {
             "/admin/v1/keys/{key}" => key.clone(),
             "/admin/v1/projects/{project}" => format!("/admin/v1/projects/{}", shop.project.id),
+            "/admin/v1/projects/{project}/roles/{role}" => {
+                format!("/admin/v1/projects/{}/roles/first", shop.project.id)
+            }
             other => panic!("a new edit: {other}"),
         };
         let before = admin.get(&thing).await;
@@ -128,7 +137,11 @@ async fn what_can_only_be_read_or_is_not_known_is_refused_by_every_edit() {
             "$set",
             "__proto__",
         ];
-        let valid = if path.contains("{key}") { ("name", json!("x")) } else { ("raw_keys", json!(true)) };
+        let valid = match path.as_str() {
+            path if path.contains("{key}") => ("name", json!("x")),
+            path if path.contains("{role}") => ("description", json!("x")),
+            _ => ("raw_keys", json!(true)),
+        };
         for name in read_only.iter().map(String::as_str).chain(unknown) {
             for value in [before.json()[name].clone(), json!("active"), Value::Null, json!({})] {
                 for body in [json!({ name: value }), json!({ name: value, valid.0: valid.1 })] {
