@@ -129,7 +129,7 @@ impl<'a> Administrator<'a> {
             match parameter["in"].as_str().unwrap() {
                 "query" => all.push(send(&format!("{plain}?{name}={secret}")).json(&json!({}))),
                 "header" => {
-                    all.push(self.request(method, &plain).header(name, secret).json(&json!({ "x": 1 })))
+                    all.push(self.request(method, &plain).header(name, secret).json(&json!({ "x": 1 })));
                 }
                 _ => {}
             }

@@ -19,9 +19,9 @@ fn commands(page: &str) -> String {
     // The page tells of them before what they need is cleaned away.
     let (last, before) = blocks.split_last().unwrap();
     let (cleaning, before) = before.split_last().unwrap();
-    let spoken = spoken.map(|text| format!("{text}\n")).collect::<String>();
+    let spoken = spoken.collect::<Vec<_>>().join("\n");
     assert!(!spoken.is_empty());
-    [before.concat(), spoken, (*cleaning).to_owned(), (*last).to_owned()].concat()
+    format!("{}{spoken}\n{cleaning}{last}", before.concat())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
