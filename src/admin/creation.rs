@@ -23,7 +23,7 @@ use super::caller::{Caller, Needs};
 use super::problem::Problem;
 use super::query::check_untaken;
 use super::tag::etag;
-use super::view::{KeyActed, KeyRow, ProjectWhole, SecretAdded};
+use super::view::{KeyActed, KeyRow, ProjectWhole, RoleRow, SecretAdded};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -159,6 +159,11 @@ fn described(made: &Made<'_>) -> Value {
             "status": 201,
             "location": format!("/admin/v1/projects/{}", project.id),
             "body": ProjectWhole::of((*project).clone(), Vec::new(), issuer),
+        }),
+        Made::Role(project, role) => json!({
+            "status": 201,
+            "location": format!("/admin/v1/projects/{project}/roles/{}", role.name),
+            "body": RoleRow::of(project, (*role).clone()),
         }),
         Made::Secret { key, id, expires_at } => {
             let expires_at = expires_at.map(Timestamp::secs);

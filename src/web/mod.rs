@@ -20,5 +20,5 @@ pub use metrics::{RefusedFor, metrics};
 pub use refused::{Refused, no_store, origin};
 pub use request_id::RequestId;
 pub use server::{Error as BuildError, Parts, Server};
-pub use streams::{OpenStream, STREAMS_PER_KEY, Streams};
+pub use streams::{AUDIT_STREAMS_PER_KEY, OpenStream, STREAMS_PER_KEY, Streams};
 pub use turns::{Turn, Turns};

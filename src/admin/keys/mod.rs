@@ -2,7 +2,7 @@
 
 mod act;
 mod create;
-mod details;
+pub(super) mod details;
 mod edit;
 mod secret;
 

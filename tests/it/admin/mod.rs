@@ -1,5 +1,6 @@
 //! The administrators' REST API, by the router that serves it.
 
+mod audit;
 mod authority;
 mod bodies;
 mod creation;
@@ -15,6 +16,7 @@ mod projects;
 mod queries;
 mod reach;
 mod reserved;
+mod roles;
 mod signing_keys;
 mod waiting;
 

@@ -17,3 +17,4 @@ mod script;
 mod secure;
 mod shell;
 mod waiting;
+mod waiting_by_shell;

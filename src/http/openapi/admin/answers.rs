@@ -30,10 +30,22 @@ impl Answers {
     /// A good answer of this shape, with these headers.
     pub(super) fn good(self, status: StatusCode, schema: &str, headers: &[&str]) -> Self {
         let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
-        let mut response = told("It is done.").content("application/json", body);
+        let response = told("It is done.").content("application/json", body);
+        self.with_headers(status, response, headers)
+    }
+
+    /// A good answer that is no JSON, in any of these media types.
+    pub(super) fn good_in(self, status: StatusCode, media_types: &[&str], headers: &[&str]) -> Self {
+        let body = || ContentBuilder::new().schema(Some(text())).build();
+        let response = media_types.iter().fold(told("Here it comes."), |told, it| told.content(*it, body()));
+        self.with_headers(status, response, headers)
+    }
+
+    fn with_headers(self, status: StatusCode, mut response: ResponseBuilder, headers: &[&str]) -> Self {
         for name in headers {
             let what = match *name {
                 "ETag" => "What an edit repeats in If-Match.",
+                "Content-Disposition" => "What the file may be called.",
                 _ => "Where it is from now on.",
             };
             response = response.header(*name, header(what));

@@ -78,7 +78,11 @@ impl Guarded {
 
     fn answers(&self) -> Answers {
         let (status, schema, headers) = self.good;
-        let mut answers = Answers::to_a_token().good(status, schema, headers);
+        let answers = Answers::to_a_token();
+        let mut answers = match self.speaks {
+            [] => answers.good(status, schema, headers),
+            speaks => answers.good_in(status, speaks, headers),
+        };
         if self.asks.contains(&Asks::Name) {
             answers = answers.replayed(status);
         }
@@ -129,6 +133,9 @@ impl Asks {
                 query("wait", word(&[admin::WAIT_WORD])),
                 query("timeout", between(1, admin::LONGEST_WAIT.into())),
             ],
+            Self::After => vec![query("after", whole())],
+            Self::Format => vec![query("format", word(&admin::AUDIT_FORMATS))],
+            Self::LastSeen => vec![parameter("Last-Event-ID", ParameterIn::Header, whole())],
             Self::Name => vec![parameter("Idempotency-Key", ParameterIn::Header, some(255))],
             Self::Seen => vec![parameter("If-Match", ParameterIn::Header, text())],
         }
