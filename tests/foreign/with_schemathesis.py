@@ -103,7 +103,9 @@ def run(part, examples, seed=None):
         is_refused = "got `400 Bad Request`" in failure.message
         # It takes every method, also those that OpenAPI has no word for.
         takes_all = case.operation.path == "/verify" and failure.message.startswith("Unsupported method")
-        return not is_refused and not takes_all
+        # A stream of events is a text: OpenAPI 3.1 has no words for what is in it.
+        is_event = failure.title.startswith("SSE event")
+        return not is_refused and not takes_all and not is_event
 
     arguments = [
         f"--config-file={write_settings()}",
