@@ -111,13 +111,18 @@ impl<'a> Scene<'a> {
             shop.scope(scope, "orders").await;
         }
         app.follow().await;
+        let whole = app.administrator("").await;
+        for role in ["till", "Till", "a_b", "a.b"] {
+            let (roles, body) =
+                (format!("/admin/v1/projects/{}/roles", shop.project.id), json!({ "role": role }));
+            assert_eq!(whole.post(&roles, &body).await.status, 201);
+        }
         let rights = ["keys:read", "projects:read", "audit:read"];
         let of_shop = rights.map(|right| format!("portcullis:project:{}:{right}", shop.project.id)).join(" ");
         let document = app.administer(Method::GET, "/openapi.json").send().await.json();
         let named = [("{project}", shop.project.id.as_str()), ("{key}", first.as_ref().unwrap().as_str())];
         let lists = lists(&document, &named);
-        let (whole, limited) = (app.administrator("").await, app.administrator(&of_shop).await);
-        Self { whole, limited, shop: shop.project.id.to_string(), lists }
+        Self { whole, limited: app.administrator(&of_shop).await, shop: shop.project.id.to_string(), lists }
     }
 }
 

@@ -16,6 +16,7 @@ mod projects;
 mod queries;
 mod reach;
 mod reserved;
+mod role_privileges;
 mod roles;
 mod signing_keys;
 mod waiting;
