@@ -8,6 +8,7 @@ mod audit;
 mod body;
 mod caller;
 mod creation;
+mod hygiene;
 mod keys;
 mod nodes;
 mod path;
@@ -32,6 +33,7 @@ use axum::response::Response;
 use crate::web::{Server, no_store};
 
 pub use audit::{FORMATS as AUDIT_FORMATS, MEDIA_TYPES as AUDIT_MEDIA_TYPES, ORDERS as AUDIT_ORDERS};
+pub use hygiene::{EXPIRING_DAYS, OVER_BROAD_DAYS, UNUSED_DAYS};
 pub use problem::{problem, problem_codes};
 pub use tokens::KINDS as REVOCATION_KINDS;
 pub use waiting::{LONGEST as LONGEST_WAIT, WORD as WAIT_WORD, longest_wait};
@@ -40,6 +42,7 @@ pub use waiting::{LONGEST as LONGEST_WAIT, WORD as WAIT_WORD, longest_wait};
 pub fn routes() -> Router<Arc<Server>> {
     let resources = [
         keys::routes(),
+        hygiene::routes(),
         projects::routes(),
         roles::routes(),
         scopes::routes(),

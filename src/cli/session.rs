@@ -22,14 +22,16 @@ pub(super) struct Session {
     pub(super) max_age: Duration,
     /// Where the answer goes.
     pub(super) output: Output,
+    /// How long the issuance log keeps a token, by these settings.
+    pub(super) retention: Duration,
 }
 
 impl Session {
     /// Opens the installation of these settings, under the issuer that it has.
     pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        let max_age = settings.revocation.max_age;
-        Ok(Self { acts: installation.acts(myself()), max_age, output })
+        let (max_age, retention) = (settings.revocation.max_age, settings.issuance_retention);
+        Ok(Self { acts: installation.acts(myself()), max_age, output, retention })
     }
 
     pub(super) fn store(&self) -> &dyn Store {

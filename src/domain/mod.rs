@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod edit;
 pub mod feed;
 pub mod grant;
+pub mod hygiene;
 pub mod import;
 pub mod includes;
 pub mod once;

@@ -37,7 +37,10 @@ pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use replays::{Replay, Replays};
 pub use roles::Roles;
-pub use search::{Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens};
+pub use search::{
+    FoundGrants, FoundKey, Search, WantedAudit, WantedGrants, WantedKeys, WantedProjects, WantedRevocations,
+    WantedTokens, first_of, minted_after,
+};
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};

@@ -4,6 +4,7 @@
 mod applied;
 mod audit;
 mod house;
+mod hygiene;
 mod key;
 mod log;
 mod page;
@@ -13,6 +14,7 @@ mod role;
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
+pub use hygiene::{HygieneRow, KeyFound};
 pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::domain::audit::AuditRow;
-use crate::domain::{LiveTokenLimits, Position, Timestamp, TokenId};
+use crate::domain::{KeyId, LiveTokenLimits, Position, ScopeSet, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::{IssuedToken, SealedRow};
 
@@ -45,6 +45,28 @@ impl TryFrom<IssuedRow> for IssuedToken {
             address: row.address,
         })
     }
+}
+
+#[derive(FromRow)]
+pub(in crate::store) struct GrantRow {
+    key: String,
+    scope: String,
+}
+
+impl TryFrom<GrantRow> for (KeyId, ScopeSet) {
+    type Error = Error;
+
+    fn try_from(row: GrantRow) -> Result<Self, Error> {
+        let place = Place::of("issued_tokens", &row.key);
+        Ok((place.parse("key", &row.key)?, place.words("scope", &row.scope)?))
+    }
+}
+
+/// The oldest row that a look at the log has reached.
+pub(in crate::store) fn reached(jti: &[u8]) -> Result<TokenId, Error> {
+    Place::of("issued_tokens", &"of a token whose id is unreadable")
+        .bytes("jti", jti)
+        .map(TokenId::from_bytes)
 }
 
 #[derive(FromRow)]

@@ -21,9 +21,9 @@ use super::error::Error;
 pub(super) use creation::ReplayRow;
 pub(super) use feed::{FeedRow, HeartbeatRow, page, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
-pub(super) use key::{KeyRow, KnownRow, SecretRow};
+pub(super) use key::{FoundKeyRow, KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;
-pub(super) use log::{AuditLogRow, IssuedRow, hash};
+pub(super) use log::{AuditLogRow, GrantRow, IssuedRow, hash, reached};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
 pub(super) use role::{RoleRow, keys_with_role, role_permissions};
 

@@ -5,6 +5,7 @@ mod authority;
 mod bodies;
 mod creation;
 mod forged;
+mod hygiene;
 mod keys;
 mod lists;
 mod logs;

@@ -11,6 +11,7 @@ mod doctor;
 mod exec;
 mod failures;
 mod home;
+mod hygiene;
 mod import;
 mod import_refused;
 mod init;

@@ -46,6 +46,7 @@ mod days;
 mod feed;
 mod fixtures;
 mod founding;
+mod hygiene;
 mod import;
 mod issuance;
 mod keys;

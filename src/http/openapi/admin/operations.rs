@@ -34,6 +34,14 @@ pub(super) enum Asks {
     Part,
     Project,
     State,
+    Role,
+    /// `unused_days`.
+    Unused,
+    NeverUsed,
+    /// `expiring_days`.
+    Expiring,
+    /// `over_broad_days` and `log_until`.
+    OverBroad,
     Text,
     Key,
     Subject,
@@ -100,12 +108,13 @@ const fn made(schema: &'static str, headers: &'static [&'static str]) -> Good {
 
 #[rustfmt::skip]
 pub(super) fn operations() -> Vec<Guarded> {
-    use Asks::{Act, Actor, Address, After, Format, Key, LastSeen, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time, Wait};
+    use Asks::{Act, Actor, Address, After, Expiring, Format, Key, LastSeen, Name, NeverUsed, Order, OverBroad, Part, Project, Revoked, Role, State, Subject, Target, Text, Time, Unused, Wait};
     use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, RevokeTokens, WriteKeys, WriteProjects, WriteSigning};
     use HttpMethod::{Delete, Patch, Put};
 
     vec![
-        get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Text, Part], ok("Keys", &[])),
+        get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Role, Text, Unused, NeverUsed, Expiring, Part], ok("Keys", &[])),
+        get("/admin/v1/hygiene", "Keys of which there is something to say: unused, never used, expiring, over-broad.", ReadKeys, &[Project, Key, Unused, Expiring, OverBroad, Part], ok("Hygiene", &[])),
         Guarded { asks: &[Name], ..post("/admin/v1/keys", "Make an API key. Its secret is in this answer and nowhere else.", WriteKeys, Takes::NewKey, made("KeyMade", MADE)) },
         get("/admin/v1/keys/{key}", "An API key.", ReadKeys, &[], ok("KeyWhole", TAG)),
         edit(Patch, "/admin/v1/keys/{key}", "Change what is named of an API key.", WriteKeys, Takes::KeyPatch),

@@ -10,6 +10,8 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths, RefOr, Required, Schema};
 
 use crate::admin;
+use crate::domain::RoleName;
+use crate::domain::hygiene::MOST_DAYS;
 use crate::http::openapi::schemas::{text, whole, word};
 
 use super::answers::Answers;
@@ -119,6 +121,13 @@ impl Asks {
             Self::Part => vec![query("limit", between(1, 1000)), query("cursor", some(512))],
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
+            Self::Role => vec![query("role", some(RoleName::LONGEST))],
+            Self::Unused => vec![query("unused_days", between(1, MOST_DAYS.into()))],
+            Self::NeverUsed => vec![query("never_used", word(&["true"]))],
+            Self::Expiring => vec![query("expiring_days", between(1, MOST_DAYS.into()))],
+            Self::OverBroad => {
+                vec![query("over_broad_days", between(1, MOST_DAYS.into())), query("log_until", whole())]
+            }
             Self::Text => vec![query("q", some(512))],
             Self::Key => vec![query("key", some(128))],
             Self::Subject => vec![query("sub", some(512))],

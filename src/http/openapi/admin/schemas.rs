@@ -5,6 +5,7 @@ use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 
 use crate::admin;
 use crate::domain::applied::Standing;
+use crate::domain::hygiene::Finding;
 use crate::http::openapi::schemas::Needed::{Always, Perhaps};
 use crate::http::openapi::schemas::{any_of, list, open, text, whole, word};
 
@@ -22,6 +23,8 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
     all.push(("Document", ObjectBuilder::new().schema_type(Type::Object).into()));
     let pages = [
         ("Key", key()),
+        ("KeyFound", [key(), life()].concat()),
+        ("KeyHygiene", key_hygiene()),
         ("Secret", secret()),
         ("Project", project()),
         ("Scope", vec![("scope", text()), ("description", text()), ("includes", list(text()))]),
@@ -61,8 +64,9 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
     all
 }
 
-const PAGES: [(&str, &str); 11] = [
-    ("Keys", "Key"),
+const PAGES: [(&str, &str); 12] = [
+    ("Keys", "KeyFound"),
+    ("Hygiene", "KeyHygiene"),
     ("Secrets", "Secret"),
     ("Projects", "Project"),
     ("Scopes", "Scope"),
@@ -160,6 +164,25 @@ fn key() -> Members {
         ("expires_at", nullable(time())),
         ("position", whole()),
     ]
+}
+
+fn life() -> Members {
+    vec![("last_used_at", nullable(time())), ("ends_at", nullable(time()))]
+}
+
+fn key_hygiene() -> Members {
+    let mut members = vec![
+        ("key_id", text()),
+        ("project", text()),
+        ("name", text()),
+        ("state", word(&["active", "blocked"])),
+        ("role", nullable(text())),
+        ("findings", list(word(&Finding::ALL.map(Finding::as_str)))),
+        ("unused_permissions", nullable(list(text()))),
+        ("since", time()),
+    ];
+    members.extend(life());
+    members
 }
 
 fn of_a_key_alone() -> Members {
