@@ -5,6 +5,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
+use crate::domain::webhook::{MessageId, WebhookId};
 use crate::domain::{Audience, KeyId, ProjectId, Scope, SecretId, SigningKeyId, TokenId};
 
 use super::problem::Problem;
@@ -30,7 +31,9 @@ named!(
     Scope = "scope",
     Audience = "audience",
     TokenId = "token",
-    SigningKeyId = "signing key"
+    SigningKeyId = "signing key",
+    WebhookId = "webhook",
+    MessageId = "message"
 );
 
 /// The only name in the path.

@@ -27,6 +27,7 @@ mod session;
 mod signing_key;
 mod token;
 mod values;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -83,6 +84,9 @@ enum Command {
     /// Tokens: list those that a key minted, request one, run a program with one, inspect one.
     #[command(subcommand)]
     Token(token::Command),
+    /// Webhooks: who is told of acts on keys.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// The audit log: who did what.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -168,6 +172,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Scope(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
+        Command::Webhook(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         // Gone their own way already.

@@ -2,6 +2,7 @@
 
 use crate::config::Settings;
 use crate::domain::audit::Actor;
+use crate::domain::webhook::Destinations;
 use crate::domain::{Project, ProjectId};
 use crate::entropy::SystemEntropy;
 use crate::installation::{Installation, Surroundings, Terms};
@@ -16,6 +17,8 @@ use super::output::Output;
 pub(super) struct Session {
     /// What can be done.
     pub(super) acts: Acts,
+    /// Where webhooks may be sent.
+    pub(super) destinations: Destinations,
     /// Where the answer goes.
     pub(super) output: Output,
 }
@@ -24,7 +27,8 @@ impl Session {
     /// Opens the installation of these settings, under the issuer that it has.
     pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        Ok(Self { acts: installation.acts(myself()), output })
+        let destinations = Destinations::new(settings.webhook_networks.clone());
+        Ok(Self { acts: installation.acts(myself()), destinations, output })
     }
 
     pub(super) fn store(&self) -> &dyn Store {

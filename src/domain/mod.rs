@@ -26,6 +26,7 @@ pub mod scan;
 pub mod secret;
 pub mod secret_id;
 pub mod signing_key;
+pub mod webhook;
 
 pub use algorithm::SigningAlgorithm;
 pub use api_key::{ApiKey, KeyDetails, KeyState, Lifetime};

@@ -7,6 +7,7 @@ mod key;
 mod log;
 mod page;
 mod project;
+mod webhook;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
@@ -14,3 +15,4 @@ pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, S
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
+pub use webhook::{DeliveryRow, WebhookActed, WebhookRotated, WebhookRow};

@@ -8,6 +8,7 @@ mod key;
 mod key_part;
 mod log;
 mod project;
+mod webhook;
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -22,8 +23,9 @@ pub(super) use feed::{FeedRow, HeartbeatRow, page, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
 pub(super) use key::{KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;
-pub(super) use log::{AuditLogRow, IssuedRow, hash};
+pub(super) use log::{Appended, AuditLogRow, IssuedRow, hash};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
+pub(super) use webhook::{ClaimedRow, DeliveryRow, DueWebhookRow, SigningWebhookRow, WebhookRow, who_wants};
 
 /// A row, for the report if something in it cannot be.
 #[derive(Clone, Copy)]

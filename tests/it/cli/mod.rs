@@ -26,6 +26,7 @@ mod signing_keys;
 mod terminal;
 mod tls;
 mod tokens;
+mod webhooks;
 
 use home::{Home, Ran};
 use redact::{redacted, shape};

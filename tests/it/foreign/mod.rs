@@ -3,6 +3,7 @@
 
 mod crates;
 mod guards;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

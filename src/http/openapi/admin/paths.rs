@@ -11,6 +11,7 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths
 
 use crate::admin;
 use crate::http::openapi::schemas::{text, whole, word};
+use crate::store::DELIVERY_STATES;
 
 use super::answers::Answers;
 use super::bodies::Takes;
@@ -80,7 +81,7 @@ impl Guarded {
     fn answers(&self) -> Answers {
         let (status, schema, headers) = self.good;
         let mut answers = Answers::to_a_token().good(status, schema, headers);
-        if self.path.contains('{') || self.takes == Takes::NewKey {
+        if self.path.contains('{') || matches!(self.takes, Takes::NewKey | Takes::NewWebhook) {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
         }
@@ -113,6 +114,7 @@ impl Asks {
             Self::Part => vec![query("limit", between(1, 1000)), query("cursor", some(512))],
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
+            Self::Delivery => vec![query("state", word(&DELIVERY_STATES))],
             Self::Text => vec![query("q", some(512))],
             Self::Key => vec![query("key", some(128))],
             Self::Subject => vec![query("sub", some(512))],
