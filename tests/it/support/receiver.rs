@@ -12,11 +12,14 @@ use portcullis::domain::authority::Reach;
 use portcullis::domain::webhook::{Destinations, WebhookDetails, WebhookId, WebhookState};
 use portcullis::store::{Delivery, WantedDeliveries, WantedWebhooks};
 use portcullis::webhooks::WebhookMade;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::{App, Build, DEADLINE, is_secret};
 
@@ -74,11 +77,23 @@ impl Drop for Receiver {
 impl Receiver {
     /// One that answers 204.
     pub(crate) async fn start() -> Self {
-        Self::start_on("127.0.0.1").await
+        Self::start_with(None).await
     }
 
-    pub(crate) async fn start_on(host: &str) -> Self {
-        let listener = TcpListener::bind((host, 0)).await.unwrap();
+    /// One that speaks TLS, with this certificate and key (PEM).
+    pub(crate) async fn start_securely((certificate, key): &(String, String)) -> Self {
+        use rustls::pki_types::pem::PemObject as _;
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = config.with_single_cert(vec![certificate], key).unwrap();
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let kept = Arc::new(Kept {
             received: watch::Sender::default(),
@@ -91,7 +106,16 @@ impl Receiver {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     kept.connections.send_modify(|so_far| *so_far += 1);
-                    tokio::spawn(talk(stream, kept.clone()));
+                    let (kept, tls) = (kept.clone(), tls.clone());
+                    tokio::spawn(async move {
+                        match tls {
+                            None => talk(stream, kept).await,
+                            Some(tls) => {
+                                let Ok(stream) = tls.accept(stream).await else { return };
+                                talk(stream, kept).await;
+                            }
+                        }
+                    });
                 }
             }
         });

@@ -14,7 +14,7 @@ use portcullis::webhooks::{Lookup, Request, SystemNames, Transport};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::support::{App, DEADLINE, LOOPBACK, Receiver, Reply, deliveries};
+use crate::support::{App, Authority, DEADLINE, LOOPBACK, Receiver, Reply, deliveries};
 
 /// Names that lead where the test says, each time somewhere else.
 #[derive(Default)]
@@ -125,6 +125,31 @@ async fn a_name_is_asked_for_once_and_only_what_was_looked_at_is_connected_to() 
     }
     let nobody = transport(LOOPBACK, Names::leading(&[]));
     assert_eq!(post(&nobody, &url).await, Outcome::Unreachable);
+}
+
+#[tokio::test]
+async fn a_receiver_that_cannot_prove_its_name_is_sent_nothing() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let ours = authority.certify_as(&["hooks.example"], 2999);
+    let receiver = Receiver::start_securely(&ours).await;
+    let root = |of: &Authority| {
+        vec![reqwest::Certificate::from_pem(&std::fs::read(of.path("ca.pem")).unwrap()).unwrap()]
+    };
+    let loopback: &[&str] = &["127.0.0.1"];
+    for (host, roots, outcome) in [
+        ("hooks.example", root(&authority), Outcome::Delivered(204)),
+        ("other.example", root(&authority), Outcome::Unreachable),
+        ("hooks.example", root(&stranger), Outcome::Unreachable),
+    ] {
+        let transport = transport(LOOPBACK, Names::leading(&[loopback])).trusting(roots);
+        let url = format!("https://{host}:{}/", receiver.address.port());
+        assert_eq!(post(&transport, &url).await, outcome, "{host}");
+    }
+    // Whom this machine trusts, if nobody else is named: an authority of a test is not among them.
+    let usual = transport(LOOPBACK, Names::leading(&[loopback]));
+    let url = format!("https://hooks.example:{}/", receiver.address.port());
+    assert_eq!(post(&usual, &url).await, Outcome::Unreachable);
+    assert_eq!(receiver.received().len(), 1);
 }
 
 #[tokio::test]

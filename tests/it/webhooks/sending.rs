@@ -1,13 +1,16 @@
 //! What is sent, how it is signed, and when it is tried again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::domain::webhook::WebhookState;
+use portcullis::http::{Listener, Patience};
 use portcullis::keys::acts::{KeyAct, Why};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
-use crate::support::{ALLOW, App, Build, LOOPBACK, Receiver, Reply, deliveries};
+use crate::support::{App, DEADLINE, Receiver, Reply, deliveries};
 
 #[tokio::test]
 async fn a_blocked_key_is_told_to_its_projects_receiver_in_the_words_of_the_specification() {
@@ -202,13 +205,21 @@ async fn a_message_is_sent_again_when_somebody_asks_for_it() {
 #[tokio::test]
 async fn what_the_loop_of_a_server_sends_arrives_and_stopping_waits_for_what_is_under_way() {
     let receiver = Receiver::start().await;
-    let app = Build::default().set(ALLOW, LOOPBACK).start().await;
+    let app = App::with_webhooks().await;
     let shop = app.tenant("shop").await;
-    receiver.hook(&app, Some(&shop.project.id)).await;
-    let wire = app.listen();
+    let (hook, _) = receiver.hook(&app, Some(&shop.project.id)).await;
+    let gate = Arc::new(Semaphore::new(0));
+    receiver.usually(Reply::Held(gate.clone()));
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    // A tenth of this is for what is on its way to receivers.
+    let patience = Patience { grace: DEADLINE * 10, ..Patience::default() };
+    let wire = app.listen_on(listener, patience);
     shop.key("orders").create().await;
     receiver.until(1).await;
-    wire.stop().await;
+
+    tokio::join!(wire.stop(), async { gate.add_permits(1) });
+
+    assert_eq!(deliveries(&app, &hook).await[0].state, "delivered", "it was not broken off");
     shop.key("orders").create().await;
     assert_eq!(receiver.received().len(), 1, "nobody sends any more");
 }
