@@ -156,18 +156,12 @@ impl Server {
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
-        let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
-        let (issuance, writer) = IssuanceLog::start(issued, clock.clone());
-        let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
-        let webhooks = Arc::new(Sender::new(webhooks::Parts {
-            store: store.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            sealing: data_keys.signing.clone(),
-            transport: Transport::new(Arc::new(Destinations::new(webhook_networks)), Arc::new(SystemNames)),
-        }));
-        let verified = VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS);
+        let (issuance, writer) = IssuanceLog::start(issued.clone(), clock.clone());
+        let webhooks = Arc::new(sender(&store, &clock, &entropy, &data_keys, webhook_networks));
         let server = Self {
+            retention: Retention::new(issued, clock.clone(), issuance_retention),
+            revoking: Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone()),
+            verified: VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS),
             issuer,
             clock,
             entropy,
@@ -175,14 +169,11 @@ impl Server {
             keyring,
             copy,
             sync,
-            verified,
             authenticator,
             uses,
-            revoking,
             metrics: Metrics::default(),
             streams: Arc::default(),
             issuance,
-            retention,
             webhooks,
             client_address,
             default_project,
@@ -247,6 +238,22 @@ impl Server {
 
 fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
     Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
+}
+
+fn sender(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+    data_keys: &DataKeys,
+    networks: Vec<IpNet>,
+) -> Sender {
+    Sender::new(webhooks::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        sealing: data_keys.signing.clone(),
+        transport: Transport::new(Arc::new(Destinations::new(networks)), Arc::new(SystemNames)),
+    })
 }
 
 async fn signing_keys(store: &dyn Store, data_keys: &DataKeys) -> Result<Keyring, Error> {

@@ -217,7 +217,7 @@ impl Tries {
             }
             // Nobody knows whose it was. With nothing under way the count is right again.
             Err(_) => {
-                tracing::error!("an attempt to send to a webhook panicked; it is tried again in a minute")
+                tracing::error!("an attempt to send to a webhook panicked; it is tried again in a minute");
             }
         }
         if self.tasks.is_empty() {
