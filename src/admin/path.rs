@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use crate::domain::webhook::{MessageId, WebhookId};
-use crate::domain::{Audience, KeyId, ProjectId, Scope, SecretId, SigningKeyId, TokenId};
+use crate::domain::{Audience, KeyId, ProjectId, RoleName, Scope, SecretId, SigningKeyId, TokenId};
 
 use super::problem::Problem;
 
@@ -28,6 +28,7 @@ named!(
     KeyId = "API key",
     SecretId = "secret",
     ProjectId = "project",
+    RoleName = "role",
     Scope = "scope",
     Audience = "audience",
     TokenId = "token",

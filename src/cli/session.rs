@@ -1,5 +1,7 @@
 //! An opened installation, in the name of whoever runs the command.
 
+use std::time::Duration;
+
 use crate::config::Settings;
 use crate::domain::audit::Actor;
 use crate::domain::webhook::Destinations;
@@ -19,6 +21,8 @@ pub(super) struct Session {
     pub(super) acts: Acts,
     /// Where webhooks may be sent.
     pub(super) destinations: Destinations,
+    /// Beyond which age servers with these settings admit nobody.
+    pub(super) max_age: Duration,
     /// Where the answer goes.
     pub(super) output: Output,
 }
@@ -28,7 +32,8 @@ impl Session {
     pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
         let destinations = Destinations::new(settings.webhook_networks.clone());
-        Ok(Self { acts: installation.acts(myself()), destinations, output })
+        let max_age = settings.revocation.max_age;
+        Ok(Self { acts: installation.acts(myself()), destinations, max_age, output })
     }
 
     pub(super) fn store(&self) -> &dyn Store {

@@ -25,4 +25,5 @@ mod proxies;
 mod signing;
 mod store;
 mod support;
+mod telemetry;
 mod webhooks;

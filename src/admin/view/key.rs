@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::domain::grant::MintRecord;
 use crate::domain::{
-    ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret,
-    Timestamp,
+    ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, RoleName, Scope, SecretId,
+    StoredSecret, Timestamp,
 };
 use crate::keys::acts::Done;
 
@@ -25,6 +25,8 @@ pub struct KeyRow {
     pub state: KeyState,
     /// What its tokens may do at most.
     pub permissions: Vec<Scope>,
+    /// The role that it has, which may permit more.
+    pub role: Option<RoleName>,
     /// Where it may be used from; anywhere, if empty.
     pub allowlist: Vec<String>,
     /// How it may authenticate; in any way, if empty.
@@ -62,6 +64,7 @@ impl From<ApiKey> for KeyRow {
             expires_at: details.expires_at.map(Timestamp::secs),
             position: key.changed,
             audiences: details.audiences,
+            role: details.role,
             name: details.name,
         }
     }
@@ -73,6 +76,8 @@ pub struct KeyWhole {
     /// The key.
     #[serde(flatten)]
     pub key: KeyRow,
+    /// What its role permits.
+    pub role_permissions: Vec<Scope>,
     /// Its secrets.
     pub secrets: Vec<SecretRow>,
 }
@@ -80,7 +85,8 @@ pub struct KeyWhole {
 impl From<MintRecord> for KeyWhole {
     fn from(record: MintRecord) -> Self {
         let secrets = record.secrets.iter().map(SecretRow::of).collect();
-        Self { key: record.key.into(), secrets }
+        let role_permissions = record.role.iter().cloned().collect();
+        Self { key: record.key.into(), role_permissions, secrets }
     }
 }
 

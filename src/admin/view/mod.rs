@@ -2,17 +2,21 @@
 //! Times are Unix seconds.
 
 mod applied;
+mod audit;
 mod house;
 mod key;
 mod log;
 mod page;
 mod project;
+mod role;
 mod webhook;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
+pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
 pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
+pub use role::{RoleActed, RoleRow, RoleWhole};
 pub use webhook::{DeliveryRow, WebhookActed, WebhookRotated, WebhookRow};

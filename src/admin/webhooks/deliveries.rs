@@ -23,9 +23,9 @@ pub(super) async fn list(
     One(id): One<WebhookId>,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    let webhook = caller.acts(&server).webhook(&id).await?.id;
     let state = query.one_of("state", &DELIVERY_STATES)?;
     let part = query.part::<MessageId>(&server)?;
+    let webhook = caller.acts(&server).webhook(&id).await?.id;
     let wanted = WantedDeliveries { webhook, state, before: part.after.clone(), limit: part.rows() };
     let found = server.store.find_deliveries(&wanted).await?;
     let rows: Vec<DeliveryRow> = found.into_iter().map(DeliveryRow::from).collect();
@@ -37,7 +37,9 @@ pub(super) async fn test(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteWebhooks>,
     One(id): One<WebhookId>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let seq = caller.acts(&server).test_webhook(&id).await?;
     Ok((StatusCode::ACCEPTED, Json(WebhookActed { webhook: id, seq: Some(seq) })).into_response())
 }
@@ -47,7 +49,9 @@ pub(super) async fn redeliver(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteWebhooks>,
     Two(id, message): Two<WebhookId, MessageId>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let seq = caller.acts(&server).redeliver(&id, &message).await?;
     Ok((StatusCode::ACCEPTED, Json(WebhookActed { webhook: id, seq: Some(seq) })).into_response())
 }

@@ -79,7 +79,9 @@ async fn show(
     State(server): State<Arc<Server>>,
     caller: Caller<ReadWebhooks>,
     One(id): One<WebhookId>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let webhook = caller.acts(&server).webhook(&id).await?;
     Ok((etag(webhook.changed), Json(WebhookRow::from(webhook))).into_response())
 }
@@ -104,7 +106,9 @@ async fn delete(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteWebhooks>,
     One(id): One<WebhookId>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     caller.acts(&server).delete_webhook(&id).await?;
     Ok(Json(WebhookActed { webhook: id, seq: None }).into_response())
 }

@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::output::Page;
 use super::session::Session;
 
+pub(super) use create::warn_of_unknown;
 pub(super) use scan::run as scan;
 use view::{KeyRow, KeyWhole};
 
@@ -46,13 +47,13 @@ pub(super) enum Command {
     /// Change a key; what is not given stays as it is.
     Edit(edit::Args),
     /// Stop a key and revoke its tokens, until it is unblocked.
-    Block(act::Args),
+    Block(act::StopArgs),
     /// Let a blocked key work again; revoked tokens stay dead.
     Unblock(act::Args),
     /// Stop a key for ever and revoke its tokens.
     Delete(act::DeleteArgs),
     /// Revoke a key's tokens; the key works on.
-    RevokeTokens(act::Args),
+    RevokeTokens(act::StopArgs),
     /// Give a key a new secret in place of the old ones; its tokens live on.
     Regenerate(act::RegenerateArgs),
     /// Find secrets of keys in files, by format and checksum; asks nobody, and shows none of them.

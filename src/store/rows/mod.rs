@@ -8,6 +8,7 @@ mod key;
 mod key_part;
 mod log;
 mod project;
+mod role;
 mod webhook;
 
 use std::fmt::Display;
@@ -25,6 +26,7 @@ pub(super) use key::{KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;
 pub(super) use log::{Appended, AuditLogRow, IssuedRow, hash};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
+pub(super) use role::{RoleRow, keys_with_role, role_permissions};
 pub(super) use webhook::{ClaimedRow, DeliveryRow, DueWebhookRow, SigningWebhookRow, WebhookRow, who_wants};
 
 /// A row, for the report if something in it cannot be.

@@ -1,6 +1,8 @@
 //! The commands: the real binary in a folder of the test's own.
 
 mod audit;
+mod audit_export;
+mod audit_follow;
 mod backup;
 mod clients;
 mod completions;
@@ -19,6 +21,7 @@ mod nodes;
 mod postgres;
 mod projects;
 mod redact;
+mod roles;
 mod scan;
 mod secrets;
 mod secure_clients;
@@ -26,6 +29,7 @@ mod signing_keys;
 mod terminal;
 mod tls;
 mod tokens;
+mod waiting;
 mod webhooks;
 
 use home::{Home, Ran};

@@ -4,7 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use crate::domain::webhook::{EVENTS, GROUPS, LONGEST_OVERLAP, WebhookState};
-use crate::domain::{AuthMethod, ProjectKind, Reason, ScopeSet, SigningAlgorithm};
+use crate::domain::{AuthMethod, ProjectKind, Reason, RoleName, ScopeSet, SigningAlgorithm};
 use crate::http::openapi::schemas::Needed::{self, Always, Perhaps};
 use crate::http::openapi::schemas::{list, open, text, word};
 
@@ -23,6 +23,8 @@ pub(super) enum Takes {
     NewProject,
     ProjectPatch,
     Scope,
+    NewRole,
+    RolePatch,
     Rotation,
     NewWebhook,
     WebhookPatch,
@@ -42,6 +44,8 @@ impl Takes {
                 | Self::ProjectPatch
                 | Self::NewWebhook
                 | Self::WebhookPatch
+                | Self::NewRole
+                | Self::RolePatch
         )
     }
 
@@ -81,6 +85,8 @@ impl Takes {
                 ("description", nullable(of_at_most(1000)), Perhaps),
                 ("includes", nullable(scopes()), Perhaps),
             ],
+            Self::NewRole => [vec![("role", role_name(), Always)], role()].concat(),
+            Self::RolePatch => [role(), why()].concat(),
             Self::Rotation => vec![
                 ("algorithm", nullable(algorithm()), Perhaps),
                 ("purpose", nullable(word(&["tokens", "feed"])), Perhaps),
@@ -111,6 +117,7 @@ fn name() -> RefOr<Schema> {
 fn key() -> Vec<Member> {
     vec![
         ("permissions", nullable(scopes()), Perhaps),
+        ("role", nullable(role_name()), Perhaps),
         ("allowlist", nullable(list(text())), Perhaps),
         ("auth_methods", nullable(list(word(&AuthMethod::ALL.map(AuthMethod::as_str)))), Perhaps),
         ("audiences", nullable(list(text())), Perhaps),
@@ -133,6 +140,15 @@ fn webhook() -> Vec<Member> {
         ("description", nullable(of_at_most(1000)), Perhaps),
         ("state", nullable(word(&WebhookState::ALL.map(WebhookState::as_str))), Perhaps),
     ]
+}
+
+fn role() -> Vec<Member> {
+    vec![("description", nullable(of_at_most(1000)), Perhaps), ("permissions", nullable(scopes()), Perhaps)]
+}
+
+fn role_name() -> RefOr<Schema> {
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9][A-Za-z0-9._-]*$"));
+    name.max_length(Some(RoleName::LONGEST)).into()
 }
 
 fn why() -> Vec<Member> {
