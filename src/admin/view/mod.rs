@@ -10,6 +10,7 @@ mod log;
 mod page;
 mod project;
 mod role;
+mod webhook;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use audit::{AuditFormat, AuditHead};
@@ -20,3 +21,4 @@ pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
 pub use role::{RoleActed, RoleRow, RoleWhole};
+pub use webhook::{DeliveryRow, WebhookActed, WebhookRotated, WebhookRow};

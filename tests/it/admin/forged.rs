@@ -12,7 +12,7 @@ use portcullis::keys::acts::KeyAct;
 use serde_json::{Value, json};
 
 use super::{Administrator, no};
-use crate::support::{Answer, App, Build, Engine, escape, is_secret};
+use crate::support::{Answer, App, Build, Engine, Receiver, escape, is_secret};
 
 /// What a text may do to a query that was put together from pieces.
 const ODD: [&str; 19] = [
@@ -89,6 +89,7 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     async fn set(app: &'a App) -> Self {
         let (shop, mill) = (app.tenant("shop").await, app.tenant("Shop").await);
+        let webhook = Receiver::webhook_of(app, Some(&shop.project.id), "https://hooks.example/").await;
         let mut first = None;
         for (at, name) in ODD.iter().enumerate() {
             for tenant in [&shop, &mill] {
@@ -118,13 +119,22 @@ impl<'a> Scene<'a> {
             shop.scope(scope, "orders").await;
         }
         app.follow().await;
-        let rights = ["keys:read", "projects:read", "audit:read"];
+        let whole = app.administrator("").await;
+        for role in ["till", "Till", "a_b", "a.b"] {
+            let (roles, body) =
+                (format!("/admin/v1/projects/{}/roles", shop.project.id), json!({ "role": role }));
+            assert_eq!(whole.post(&roles, &body).await.status, 201);
+        }
+        let rights = ["keys:read", "projects:read", "audit:read", "webhooks:read"];
         let of_shop = rights.map(|right| format!("portcullis:project:{}:{right}", shop.project.id)).join(" ");
         let document = app.administer(Method::GET, "/openapi.json").send().await.json();
-        let named = [("{project}", shop.project.id.as_str()), ("{key}", first.as_ref().unwrap().as_str())];
+        let named = [
+            ("{project}", shop.project.id.as_str()),
+            ("{key}", first.as_ref().unwrap().as_str()),
+            ("{webhook}", webhook.as_str()),
+        ];
         let lists = lists(&document, &named);
-        let (whole, limited) = (app.administrator("").await, app.administrator(&of_shop).await);
-        Self { whole, limited, shop: shop.project.id.to_string(), lists }
+        Self { whole, limited: app.administrator(&of_shop).await, shop: shop.project.id.to_string(), lists }
     }
 }
 

@@ -17,6 +17,7 @@ mod projects;
 mod queries;
 mod reach;
 mod reserved;
+mod role_privileges;
 mod roles;
 mod signing_keys;
 mod waiting;

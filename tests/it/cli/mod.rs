@@ -31,6 +31,7 @@ mod terminal;
 mod tls;
 mod tokens;
 mod waiting;
+mod webhooks;
 
 use home::{Home, Ran};
 use redact::{redacted, shape};

@@ -13,6 +13,7 @@ use crate::admin;
 use crate::domain::RoleName;
 use crate::domain::hygiene::MOST_DAYS;
 use crate::http::openapi::schemas::{text, whole, word};
+use crate::store::DELIVERY_STATES;
 
 use super::answers::Answers;
 use super::bodies::Takes;
@@ -88,7 +89,7 @@ impl Guarded {
         if self.asks.contains(&Asks::Name) {
             answers = answers.replayed(status);
         }
-        if self.path.contains('{') || self.takes == Takes::NewKey {
+        if self.path.contains('{') || matches!(self.takes, Takes::NewKey | Takes::NewWebhook) {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
         }
@@ -128,6 +129,7 @@ impl Asks {
             Self::OverBroad => {
                 vec![query("over_broad_days", between(1, MOST_DAYS.into())), query("log_until", whole())]
             }
+            Self::Delivery => vec![query("state", word(&DELIVERY_STATES))],
             Self::Text => vec![query("q", some(512))],
             Self::Key => vec![query("key", some(128))],
             Self::Subject => vec![query("sub", some(512))],
