@@ -176,6 +176,7 @@ async fn a_member_that_is_not_known_is_refused_by_every_operation_that_takes_a_b
             // What the path names needs not be there, only to be of its kind: the body is read before.
             let named = [("{secret}", "sec_000000000000"), ("{token}", "AAAAAAAAAAAAAAAAAAAAAA")];
             let named = named.iter().fold(path.clone(), |path, (name, value)| path.replace(name, value));
+            let named = named.replace("{webhook}", "whk_0000000000000000");
             let named = named.replace("{audience}", "urn:example:1").replace(['{', '}'], "");
             let send = admin.send(method.to_uppercase().parse().unwrap(), &named).header("if-match", "*");
             let refused = send.json(&json!({ "nonsense": 1, "project": "prj_x", "name": "x" })).send().await;
