@@ -44,12 +44,16 @@ async fn list(
     mut query: Query,
 ) -> Result<Response, Problem> {
     let project: Option<ProjectId> = query.take("project", "`project` is no project's id")?;
-    let within = caller.reach_in(project)?;
+    let within = caller.reach_in(project.clone())?;
     let state = query.take("state", "`state` is active, blocked or deleted")?;
     let text = query.text()?;
     let part = query.part::<KeyId>(&server)?;
     let wanted = WantedKeys { within, state, text, after: part.after.clone(), limit: part.rows() };
     let rows: Vec<KeyRow> = server.store.find_keys(&wanted).await?.into_iter().map(KeyRow::from).collect();
+    // Nothing of a project that is there is told from nothing of one that is not.
+    if let Some(project) = project.filter(|_| rows.is_empty()) {
+        server.store.project(&project).await?.ok_or(Problem::Missing("project"))?;
+    }
     Ok(Json(part.page(&server, rows, |last| last.key_id.to_string())).into_response())
 }
 

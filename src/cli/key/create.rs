@@ -10,7 +10,8 @@ use crate::domain::{
     Allowlist, Audience, AuthMethod, Catalogue, KeyDetails, Lifetime, ProjectId, Scope, ScopeSet,
 };
 
-use super::view::{KeyRow, Shown};
+use super::view::Shown;
+use crate::admin::view::ScopeRow;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -49,10 +50,9 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
     let project = args.project.clone();
     let details = args.details(session)?;
-    let (key, secret) = session.acts.create_key(&project, details).await?;
-    let catalogue = session.store().catalogue(&project).await?;
-    warn(session, &key.project, &key.details, &catalogue);
-    session.output.show(&Shown { key: KeyRow::from(key), secret: secret.expose() })
+    let (key, secret) = session.house.create_key(&project, details.clone()).await?;
+    warn(session, &project, &details).await;
+    session.output.show(&Shown { key, secret: secret.expose() })
 }
 
 impl Args {
@@ -75,19 +75,24 @@ impl Args {
             require_scope: self.require_scope,
             live_tokens: self.live_tokens,
             auth_methods: self.auth_methods.into_iter().collect(),
-            expires_at: self.expires.map(|expiry| expiry.from(session.acts.clock.now())).transpose()?,
+            expires_at: self.expires.map(|expiry| expiry.from(session.clock.now())).transpose()?,
         })
     }
 }
 
 /// Names what was done as asked but may not have been meant.
-pub(super) fn warn(session: &Session, project: &ProjectId, details: &KeyDetails, catalogue: &Catalogue) {
+pub(super) async fn warn(session: &Session, project: &ProjectId, details: &KeyDetails) {
     let administrative = project.as_str() == ProjectId::ADMINISTRATION;
     if details.permissions.is_empty() {
         session.output.warn("the key has no permissions, so it can mint no token; add some with `key edit`");
     }
-    let unknown: Vec<_> = details.permissions.iter().filter(|scope| !is_known(scope, catalogue)).collect();
-    if !administrative && !unknown.is_empty() {
+    // Whoever makes keys need not be allowed to see the catalogue.
+    let catalogue = if administrative { None } else { session.house.scopes(project).await.ok() };
+    let catalogue = catalogue.map(|scopes| scopes.into_iter().map(ScopeRow::definition).collect());
+    let is_unknown =
+        |scope: &&Scope| catalogue.as_ref().is_some_and(|catalogue: &Catalogue| !is_known(scope, catalogue));
+    let unknown: Vec<_> = details.permissions.iter().filter(is_unknown).collect();
+    if !unknown.is_empty() {
         let names: Vec<_> = unknown.iter().map(|scope| scope.as_str()).collect();
         let names = names.join(" ");
         session.output.warn(&format!("not in the project's scope catalogue: {names}; is it spelt as meant?"));

@@ -8,16 +8,12 @@ mod scan;
 mod secret;
 mod view;
 
-use crate::domain::grant::MintRecord;
 use crate::domain::{KeyId, ProjectId};
-use crate::store::{Error as StoreError, Lookup};
 
 use super::failure::Failure;
-use super::output::Page;
 use super::session::Session;
 
 pub(super) use scan::run as scan;
-use view::{KeyRow, KeyWhole};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -87,19 +83,9 @@ async fn list(
     after: Option<&KeyId>,
     limit: u32,
 ) -> Result<(), Failure> {
-    session.project(project).await?;
-    let keys = session.store().keys(project, after, limit + 1).await?;
-    let rows = keys.into_iter().map(KeyRow::from).collect();
-    session.output.show(&Page::cut(rows, limit, |last: &KeyRow| last.key_id.to_string()))
+    session.output.show(&session.house.keys(project, after, limit).await?)
 }
 
 async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {
-    let record = record(session, id).await?;
-    session.output.show(&KeyWhole::from(record))
-}
-
-/// All that is stored of a key, which must be there.
-pub(super) async fn record(session: &Session, id: &KeyId) -> Result<MintRecord, Failure> {
-    let found = session.store().mint_record(&Lookup::Id(id.clone())).await?;
-    Ok(found.value.ok_or(StoreError::Missing("API key"))?)
+    session.output.show(&session.house.key(id).await?)
 }

@@ -84,7 +84,7 @@ impl Guarded {
             [] => answers.good(status, schema, headers),
             speaks => answers.good_in(status, speaks, headers),
         };
-        if self.path.contains('{') || self.takes == Takes::NewKey {
+        if self.path.contains('{') || self.takes == Takes::NewKey || self.path == "/admin/v1/keys" {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
         }
@@ -114,7 +114,9 @@ impl Asks {
     fn parameters(self) -> Vec<Parameter> {
         let query = |name, schema| parameter(name, ParameterIn::Query, schema);
         match self {
-            Self::Part => vec![query("limit", between(1, 1000)), query("cursor", some(512))],
+            Self::Part => {
+                vec![query("limit", between(1, 1000)), query("cursor", some(512)), query("after", some(512))]
+            }
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
             Self::Text => vec![query("q", some(512))],
