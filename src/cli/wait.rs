@@ -13,7 +13,7 @@ use super::output::{Output, Report, printable};
 use super::values;
 
 /// How long is waited at most; that of the API, too.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct WaitArgs {
@@ -37,9 +37,9 @@ impl WaitArgs {
     }
 
     /// Shows what was done and, if that was waited for, whom it has reached.
-    pub(super) fn show<T: Report>(self, output: Output, done: Awaited<T>) -> Result<(), Failure> {
+    pub(super) fn show<T: Report>(self, output: Output, done: &Awaited<T>) -> Result<(), Failure> {
         let incomplete = done.applied.as_ref().is_some_and(|applied| !applied.complete);
-        output.show(&done)?;
+        output.show(done)?;
         match self.wait {
             Some(waited) if incomplete => Err(Failure::Unapplied { waited }),
             _ => Ok(()),

@@ -56,7 +56,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
     };
     draft.as_file().sync_all().map_err(failed)?;
     draft.persist(path).map_err(|refused| failed(refused.error))?;
-    session.output.show(&Exported { output: path.clone(), exported: rows, head })
+    session.output.show(&Exported { output: path.clone(), rows_written: rows, head })
 }
 
 /// A file that only its owner may read, in the folder where it will get its name.
@@ -120,7 +120,8 @@ async fn write_all(
 #[derive(Serialize)]
 struct Exported {
     output: PathBuf,
-    exported: u64,
+    #[serde(rename = "exported")]
+    rows_written: u64,
     #[serde(flatten)]
     head: AuditHead,
 }

@@ -120,7 +120,7 @@ fn of_environment(server: &str, environment: &Environment, settings: &Settings) 
         Failure::Usage(why.to_owned())
     };
     let (client_id, secret) = environment.key()?.ok_or_else(missing)?;
-    let issuer = settings.issuer.clone().ok_or_else(missing)?.to_string();
+    let issuer = settings.issuer.clone().ok_or_else(missing)?;
     let (server, public) = (server.to_owned(), issuer.clone());
     Ok(Far { server, public, issuer, client_id, secret, ca_file: None, project: None })
 }

@@ -82,7 +82,7 @@ pub(super) async fn regenerate(session: &Session, args: RegenerateArgs) -> Resul
 async fn stop(session: &Session, args: StopArgs, act: KeyAct, deed: Deed) -> Result<(), Failure> {
     let StopArgs { args: Args { key, why }, wait } = args;
     let done = session.house.act_on_key(&key, act, &why.into(), wait.span()).await?;
-    wait.show(session.output, done.map(|done| Acted::of(&key, &done, deed)))
+    wait.show(session.output, &done.map(|done| Acted::of(&key, &done, deed)))
 }
 
 /// Asks whoever sits at the terminal.

@@ -94,7 +94,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
             warn(session, &key.project, &details).await;
         }
     }
-    args.wait.show(session.output, done.map(|done| Acted::of(&args.key, &done, Deed::Edited)))
+    args.wait.show(session.output, &done.map(|done| Acted::of(&args.key, &done, Deed::Edited)))
 }
 
 /// The changes, with nothing left to fail.

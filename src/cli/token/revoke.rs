@@ -25,7 +25,7 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
     let jti = args.token;
     let done = session.house.revoke_token(jti, &args.why.into(), args.wait.span()).await?;
-    args.wait.show(session.output, done.map(|(project, position)| TokenRevoked { jti, project, position }))
+    args.wait.show(session.output, &done.map(|(project, position)| TokenRevoked { jti, project, position }))
 }
 
 impl Report for TokenRevoked {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::{Acted, Afar, Again, Parts as _, because};
+use super::{Act, Acted, Afar, Again, Parts as _, because};
 use crate::admin::view::{Awaited, KeyRow, KeyWhole, Page, SecretAdded, SecretEnded, TokenRevoked, TokenRow};
 use crate::cli::failure::Failure;
 use crate::cli::house::{Edit, Keys, Tokens, Wait};
@@ -108,8 +108,9 @@ impl Keys for Afar {
         let mut body = differing(&before, &after);
         body["reason"] = json!(why.reason);
         body["note"] = json!(why.note);
-        let operation = (Method::PATCH, &["keys", id.as_str()][..]);
-        let acted: Acted = self.act(&scope, operation, &body, Some(key.position), wait).await?;
+        let (path, seen) = (&["keys", id.as_str()][..], Some(key.position));
+        let acted: Acted =
+            self.act(&scope, Act { method: Method::PATCH, path, body: &body, seen }, wait).await?;
         Ok(Awaited { done: acted.done(), applied: acted.applied })
     }
 
@@ -126,8 +127,9 @@ impl Keys for Afar {
             KeyAct::Delete => ("delete", vec![self.scope(Right::WriteKeys, None)]),
             KeyAct::RevokeTokens => ("revoke-tokens", vec![self.scope(Right::RevokeTokens, None)]),
         };
-        let operation = (Method::POST, &["keys", id.as_str(), name][..]);
-        let acted: Acted = self.act(&scope, operation, &because(why), None, wait).await?;
+        let (path, body) = (&["keys", id.as_str(), name][..], &because(why));
+        let acted: Acted =
+            self.act(&scope, Act { method: Method::POST, path, body, seen: None }, wait).await?;
         Ok(Awaited { done: acted.done(), applied: acted.applied })
     }
 
@@ -202,9 +204,9 @@ impl Tokens for Afar {
     ) -> Result<Awaited<(ProjectId, Position)>, Failure> {
         let scope = [self.scope(Right::RevokeTokens, None)];
         let jti = jti.to_string();
-        let operation = (Method::POST, &["tokens", jti.as_str(), "revoke"][..]);
+        let (path, body) = (&["tokens", jti.as_str(), "revoke"][..], &because(why));
         let Awaited { done, applied }: Awaited<TokenRevoked> =
-            self.act(&scope, operation, &because(why), None, wait).await?;
+            self.act(&scope, Act { method: Method::POST, path, body, seen: None }, wait).await?;
         Ok(Awaited { done: (done.project, done.position), applied })
     }
 }

@@ -58,6 +58,14 @@ enum Again {
     Never,
 }
 
+/// An act on something: the operation, what it takes, and the state in which the thing was seen, if that matters.
+struct Act<'a> {
+    method: Method,
+    path: &'a [&'a str],
+    body: &'a Value,
+    seen: Option<Position>,
+}
+
 impl Afar {
     pub(super) fn at(far: Far) -> Result<Self, Failure> {
         let Far { server, public, issuer, client_id, secret, ca_file, project } = far;
@@ -148,9 +156,7 @@ impl Afar {
     async fn act<T: DeserializeOwned>(
         &self,
         scope: &[Scope],
-        (method, path): (Method, &[&str]),
-        body: &Value,
-        seen: Option<Position>,
+        Act { method, path, body, seen }: Act<'_>,
         wait: Wait,
     ) -> Result<T, Failure> {
         let query = wait

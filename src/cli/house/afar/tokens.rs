@@ -20,7 +20,7 @@ use crate::time::Clock;
 use super::{REST, TRIES};
 
 /// How long a token is to live: a command, with what it waits for.
-const LIFE: Duration = Duration::from_secs(120);
+const LIFE: Duration = Duration::from_mins(2);
 /// One that ends within this is not used any more.
 const MARGIN: Duration = Duration::from_secs(75);
 
