@@ -14,6 +14,7 @@ mod path;
 mod problem;
 mod projects;
 mod query;
+mod roles;
 mod scopes;
 mod signing_keys;
 mod tag;
@@ -40,6 +41,7 @@ pub fn routes() -> Router<Arc<Server>> {
     let resources = [
         keys::routes(),
         projects::routes(),
+        roles::routes(),
         scopes::routes(),
         audiences::routes(),
         tokens::routes(),

@@ -199,6 +199,7 @@ impl Failure {
             store::Error::Missing("scope") => {
                 "`portcullis scope list --project ID` names those that are there"
             }
+            store::Error::Missing("role") => "`portcullis role list --project ID` names those that are there",
             store::Error::Missing("audience") => {
                 "`portcullis audience list --project ID` names those that are there"
             }
@@ -252,6 +253,7 @@ fn code_of_store(error: &store::Error) -> (&'static str, u8) {
         store::Error::Conflict => ("conflict", 1),
         store::Error::Missing(_) => ("not_found", 1),
         store::Error::Taken(_) => ("taken", 1),
+        store::Error::InUse { .. } => ("in_use", 1),
         store::Error::Full(_) => ("limit", 1),
         store::Error::Elsewhere => ("elsewhere", 1),
         store::Error::Corrupt { .. } => ("damaged", 4),

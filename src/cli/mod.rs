@@ -24,6 +24,7 @@ mod progress;
 mod project;
 mod remote;
 mod restore;
+mod role;
 mod scope;
 mod serve;
 mod session;
@@ -78,6 +79,9 @@ enum Command {
     /// The scope catalogue of a project.
     #[command(subcommand)]
     Scope(scope::Command),
+    /// Roles: named sets of permissions that keys of a project share.
+    #[command(subcommand)]
+    Role(role::Command),
     /// API keys: create, show, edit, block, delete.
     #[command(subcommand)]
     Key(key::Command),
@@ -148,10 +152,14 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     }
     let settings = Settings::load(&flags, &environment)?;
     if let Command::Serve(args) = command {
-        telemetry::start(&settings.log);
-        return serve::run(settings, args, output).await;
+        let sending = telemetry::start(&settings.log, settings.traces.as_ref());
+        let served = serve::run(settings, args, output).await;
+        if let Some(sending) = sending {
+            sending.stop();
+        }
+        return served;
     }
-    telemetry::start(&settings.log.of_a_command());
+    telemetry::start(&settings.log.of_a_command(), None);
     let command = match command {
         Command::Init => return init::run(&settings, output).await,
         Command::Doctor => return doctor::run(&flags, &settings, output).await,
@@ -175,6 +183,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Project(command) => command.run(session).await,
         Command::Audience(command) => command.run(session).await,
         Command::Scope(command) => command.run(session).await,
+        Command::Role(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
         Command::Token(command) => command.run(session).await,
@@ -213,6 +222,7 @@ impl Command {
             Self::Project(_)
             | Self::Audience(_)
             | Self::Scope(_)
+            | Self::Role(_)
             | Self::Key(_)
             | Self::SigningKey(_)
             | Self::Token(_)

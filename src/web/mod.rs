@@ -12,7 +12,7 @@ mod server;
 mod streams;
 mod turns;
 
-pub use address::ClientAddress;
+pub use address::{ClientAddress, is_from_proxy};
 pub use app_headers::{NoAppHeaders, app_headers};
 pub use bearer::{Bearer, NoBearer};
 pub use form::{Form, FormError};

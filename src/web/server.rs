@@ -25,7 +25,7 @@ use crate::web::{AUDIT_STREAMS_PER_KEY, Streams};
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
 
 /// How many tokens are remembered as verified: a few kilobytes each at most.
-const VERIFIED_TOKENS: u64 = 10_000;
+const VERIFIED_TOKENS: usize = 10_000;
 
 /// What a running server is made of.
 pub struct Server {
@@ -146,10 +146,10 @@ impl Server {
             node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
         }));
         let witness = witness(copy.clone(), records.clone());
-        let throttle = throttled(throttle, &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let pepper = data_keys.pepper.clone();
-        let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
+        let authenticator =
+            Authenticator::new(records, uses.clone(), throttled(throttle, &clock), pepper, clock.clone());
         let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
         let (issuance, writer) = IssuanceLog::start(issued, clock.clone());
         let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());

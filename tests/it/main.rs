@@ -25,3 +25,4 @@ mod proxies;
 mod signing;
 mod store;
 mod support;
+mod telemetry;

@@ -10,7 +10,7 @@ use super::parsed;
 use crate::domain::grant::MintRecord;
 use crate::domain::{
     ApiKey, Audience, AuthMethod, AuthMethods, KeyDetails, KeyId, KeyState, Lifetime, Position, ProjectId,
-    Scope, SecretId, StoredSecret, Timestamp,
+    RoleName, Scope, SecretId, StoredSecret, Timestamp,
 };
 use crate::keys::acts::Done;
 
@@ -28,6 +28,8 @@ pub struct KeyRow {
     pub state: KeyState,
     /// What its tokens may do at most.
     pub permissions: Vec<Scope>,
+    /// The role that it has, which may permit more.
+    pub role: Option<RoleName>,
     /// Where it may be used from; anywhere, if empty.
     pub allowlist: Vec<String>,
     /// How it may authenticate; in any way, if empty.
@@ -66,6 +68,7 @@ impl From<ApiKey> for KeyRow {
             expires_at: details.expires_at.map(Timestamp::secs),
             position: key.changed,
             audiences: details.audiences,
+            role: details.role,
             name: details.name,
         }
     }
@@ -87,6 +90,7 @@ impl KeyRow {
             name: self.name.clone(),
             permissions: self.permissions.iter().cloned().collect(),
             allowlist: self.allowlist.join(" ").parse()?,
+            role: self.role.clone(),
             audiences: self.audiences.clone(),
             token_lifetime: lifetime.filter(|lifetime| *lifetime != Lifetime::LONGEST),
             require_scope: self.require_scope,
@@ -103,6 +107,8 @@ pub struct KeyWhole {
     /// The key.
     #[serde(flatten)]
     pub key: KeyRow,
+    /// What its role permits.
+    pub role_permissions: Vec<Scope>,
     /// Its secrets.
     pub secrets: Vec<SecretRow>,
 }
@@ -110,7 +116,8 @@ pub struct KeyWhole {
 impl From<MintRecord> for KeyWhole {
     fn from(record: MintRecord) -> Self {
         let secrets = record.secrets.iter().map(SecretRow::of).collect();
-        Self { key: record.key.into(), secrets }
+        let role_permissions = record.role.iter().cloned().collect();
+        Self { key: record.key.into(), role_permissions, secrets }
     }
 }
 

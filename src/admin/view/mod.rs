@@ -8,6 +8,7 @@ mod key;
 mod log;
 mod page;
 mod project;
+mod role;
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -21,6 +22,7 @@ pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, S
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
+pub use role::{RoleActed, RoleRow, RoleWhole};
 
 /// Reads what has one spelling: as a client of the API does.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {

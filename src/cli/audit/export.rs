@@ -129,7 +129,8 @@ struct Exported {
 impl Report for Exported {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let output = self.output.display().to_string();
-        let (exported, head) = (self.exported.to_string(), format!("{}:{}", self.head.rows, self.head.head));
+        let (exported, head) =
+            (self.rows_written.to_string(), format!("{}:{}", self.head.rows, self.head.head));
         write_fields(out, &[("output", output), ("exported", exported), ("head", head)])
     }
 }

@@ -13,13 +13,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::admin::view::{
-    AppliedBy, AudienceRow, Awaited, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole, ScopeRow,
-    SigningKeyRow, TokenRow,
+    AppliedBy, AudienceRow, Awaited, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole, RoleRow,
+    RoleWhole, ScopeRow, SigningKeyRow, TokenRow,
 };
 use crate::domain::signing_key::Line;
 use crate::domain::{
-    Audience, CatalogueScope, KeyDetails, KeyId, Position, ProjectId, ProjectKind, Scope, ScopeSet, Secret,
-    SecretId, SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
+    Audience, CatalogueScope, KeyDetails, KeyId, Position, ProjectId, ProjectKind, RoleDetails, RoleName,
+    Scope, ScopeSet, Secret, SecretId, SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
 };
 use crate::keys::acts::{Done, KeyAct, Why};
 use crate::keys::secret_acts::Made;
@@ -32,7 +32,7 @@ pub(super) use here::Here;
 pub(super) use profile::FarArgs;
 
 /// All that a command may want of an installation.
-pub(super) trait House: Keys + Projects + Tokens + Whole {
+pub(super) trait House: Keys + Projects + Roles + Tokens + Whole {
     /// The installation itself, if it was opened here.
     fn here(&self) -> Option<&Here>;
 
@@ -167,6 +167,40 @@ pub(super) trait Projects: Send + Sync {
     async fn add_audience(&self, project: &ProjectId, audience: &Audience) -> Result<Done, Failure>;
 
     async fn remove_audience(&self, project: &ProjectId, audience: &Audience) -> Result<Done, Failure>;
+}
+
+/// What becomes of a role's details.
+pub(super) type RoleEdit = Box<dyn FnOnce(RoleDetails) -> RoleDetails + Send>;
+
+/// Roles of projects.
+#[async_trait]
+pub(super) trait Roles: Send + Sync {
+    async fn create_role(
+        &self,
+        project: &ProjectId,
+        name: RoleName,
+        details: RoleDetails,
+    ) -> Result<RoleRow, Failure>;
+
+    /// A project's roles by name, those after `after`.
+    async fn roles(
+        &self,
+        project: &ProjectId,
+        after: Option<&RoleName>,
+        limit: u32,
+    ) -> Result<Page<RoleRow>, Failure>;
+
+    async fn role(&self, project: &ProjectId, name: &RoleName) -> Result<RoleWhole, Failure>;
+
+    async fn edit_role(
+        &self,
+        project: &ProjectId,
+        name: &RoleName,
+        edit: RoleEdit,
+        (why, wait): (&Why, Wait),
+    ) -> Result<Awaited<Done>, Failure>;
+
+    async fn delete_role(&self, project: &ProjectId, name: &RoleName, why: &Why) -> Result<Done, Failure>;
 }
 
 /// What is no project's.

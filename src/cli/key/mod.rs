@@ -13,6 +13,7 @@ use crate::domain::{KeyId, ProjectId};
 use super::failure::Failure;
 use super::session::Session;
 
+pub(super) use create::warn_of_unknown;
 pub(super) use scan::run as scan;
 
 #[derive(Debug, clap::Subcommand)]

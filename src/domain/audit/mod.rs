@@ -60,6 +60,12 @@ pub enum Act {
     SetLiveTokens,
     /// A project's API keys were let pass where tokens do, or no longer.
     SetRawKeys,
+    /// A project got a role.
+    CreateRole,
+    /// A role was edited.
+    EditRole,
+    /// A role was deleted.
+    DeleteRole,
     /// An API key was made.
     CreateKey,
     /// A batch of API keys was brought in from elsewhere.
@@ -111,6 +117,9 @@ impl Act {
             Self::SetAlgorithm => "project.set_algorithm",
             Self::SetLiveTokens => "project.set_live_tokens",
             Self::SetRawKeys => "project.set_raw_keys",
+            Self::CreateRole => "role.create",
+            Self::EditRole => "role.edit",
+            Self::DeleteRole => "role.delete",
             Self::CreateKey => "key.create",
             Self::ImportKeys => "key.import",
             Self::EditKey => "key.edit",

@@ -96,6 +96,9 @@ impl<'a> Scene<'a> {
         let shop = app.tenant("shop").await;
         shop.scope("api", "orders").await;
         shop.audience("https://api.example").await;
+        let permissions = portcullis::domain::RoleDetails::default();
+        app.shell.create_role(&shop.project.id, "support".parse().unwrap(), permissions).await.unwrap();
+        app.follow().await;
         let (key, project) = (shop.key("orders").create().await, shop.project.id.to_string());
         let token = key.token("").await;
         let text = |at: usize, name: &str| part(&token, at)[name].as_str().unwrap().to_owned();
@@ -106,7 +109,7 @@ impl<'a> Scene<'a> {
 
     /// The operation, about those things, with the least that it takes.
     fn call(&self, operation: &Operation, token: Option<&str>) -> Send {
-        let scope = "api".to_owned();
+        let (scope, role) = ("api".to_owned(), "support".to_owned());
         let (key, audience) = (self.key.id.to_string(), "https://api.example".to_owned());
         let named = [
             ("{project}", &self.project),
@@ -116,6 +119,7 @@ impl<'a> Scene<'a> {
             ("{kid}", &self.kid),
             ("{scope}", &scope),
             ("{audience}", &audience),
+            ("{role}", &role),
         ];
         let path = named.iter().fold(operation.path.clone(), |path, (name, value)| {
             path.replace(name, &escape(value).replace("%2D", "-"))
@@ -138,6 +142,7 @@ impl<'a> Scene<'a> {
         match (operation.method.as_str(), operation.path.as_str()) {
             ("POST", "/admin/v1/keys") => json!({ "project": self.project, "name": "further" }),
             ("POST", "/admin/v1/projects") => json!({ "name": "further" }),
+            ("POST", "/admin/v1/projects/{project}/roles") => json!({ "role": "further" }),
             ("PATCH", "/admin/v1/projects/{project}") => json!({ "live_tokens": null }),
             _ => json!({}),
         }

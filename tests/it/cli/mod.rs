@@ -23,6 +23,7 @@ mod nodes;
 mod postgres;
 mod projects;
 mod redact;
+mod roles;
 mod same;
 mod scan;
 mod secrets;

@@ -52,6 +52,7 @@ mod keys;
 mod postgres;
 mod projects;
 mod quotas;
+mod roles;
 mod schema;
 mod search;
 mod secrets;

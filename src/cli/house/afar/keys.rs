@@ -224,6 +224,7 @@ fn members(details: &KeyDetails) -> Map<String, Value> {
         "permissions": details.permissions.iter().collect::<Vec<_>>(),
         "allowlist": details.allowlist.networks().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "auth_methods": details.auth_methods,
+        "role": details.role,
         "audiences": details.audiences,
         "token_lifetime": details.token_lifetime.map(crate::domain::Lifetime::secs),
         "require_scope": details.require_scope,

@@ -4,6 +4,7 @@
 mod keys;
 mod problem;
 mod projects;
+mod roles;
 mod tokens;
 mod whole;
 

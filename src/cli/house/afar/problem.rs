@@ -8,7 +8,8 @@ use crate::cli::remote::Remote;
 use crate::store::Error as StoreError;
 
 /// What may be missing, or taken.
-const THINGS: [&str; 7] = ["API key", "project", "scope", "audience", "signing key", "secret", "token"];
+const THINGS: [&str; 8] =
+    ["API key", "project", "role", "scope", "audience", "signing key", "secret", "token"];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, Ref, Response, ResponseBuilder, Responses, ResponsesBuilder,
+    ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder,
 };
 
 use crate::http::openapi::schemas::text;
@@ -51,6 +51,16 @@ impl Answers {
             response = response.header(*name, header(what));
         }
         Self(self.0.response(status.as_str(), Response::from(response)))
+    }
+
+    /// The good answer may be one that was given before.
+    pub(super) fn replayed(self, good: StatusCode) -> Self {
+        let what = "`true` if this was done before, by a request with the same Idempotency-Key.";
+        let mut answers = self.0.build();
+        if let Some(RefOr::T(good)) = answers.responses.get_mut(good.as_str()) {
+            good.headers.insert("Idempotency-Replayed".to_owned(), RefOr::T(header(what)));
+        }
+        Self(answers.into())
     }
 
     /// A page in the text format of Prometheus.

@@ -82,6 +82,8 @@ fn post(path: &'static str, what: &'static str, right: Right, takes: Takes, good
 fn edit(method: HttpMethod, path: &'static str, what: &'static str, right: Right, takes: Takes) -> Guarded {
     let (good, asks): (_, &[Asks]) = if path.contains("/keys/") {
         (ok("KeyActed", TAG), &[Asks::Seen, Asks::Wait])
+    } else if path.contains("/roles/") {
+        (ok("RoleActed", TAG), &[Asks::Seen, Asks::Wait])
     } else {
         (ok("ProjectEdited", TAG), &[Asks::Seen])
     };
@@ -122,6 +124,11 @@ pub(super) fn operations() -> Vec<Guarded> {
         get("/admin/v1/projects/{project}/scopes", "The scope catalogue.", ReadProjects, &[], ok("Scopes", TAG)),
         edit(Put, "/admin/v1/projects/{project}/scopes/{scope}", "Define a scope, in place of what it was.", WriteProjects, Takes::Scope),
         edit(Delete, "/admin/v1/projects/{project}/scopes/{scope}", "Take a scope out of the catalogue.", WriteProjects, Takes::Nothing),
+        get("/admin/v1/projects/{project}/roles", "A project's roles by name.", ReadKeys, &[Part], ok("Roles", &[])),
+        Guarded { asks: &[Name], ..post("/admin/v1/projects/{project}/roles", "Make a role, which no key has yet.", WriteKeys, Takes::NewRole, made("Role", MADE)) },
+        get("/admin/v1/projects/{project}/roles/{role}", "A role, and how many keys have it.", ReadKeys, &[], ok("RoleWhole", TAG)),
+        edit(Patch, "/admin/v1/projects/{project}/roles/{role}", "Change what is named of a role, for every key that has it.", WriteKeys, Takes::RolePatch),
+        post("/admin/v1/projects/{project}/roles/{role}/delete", "Delete a role that no key has.", WriteKeys, Takes::Why, ok("RoleActed", &[])),
         get("/admin/v1/projects/{project}/audiences", "A project's own audiences.", ReadProjects, &[], ok("Audiences", TAG)),
         Guarded { against: CONFLICT, ..of(Put, "/admin/v1/projects/{project}/audiences/{audience}", "Give a project an audience.", WriteProjects, ok("ProjectEdited", TAG)) },
         Guarded { against: CONFLICT, ..of(Delete, "/admin/v1/projects/{project}/audiences/{audience}", "Take an audience from a project; its tokens are revoked.", WriteProjects, ok("ProjectEdited", TAG)) },

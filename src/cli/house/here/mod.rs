@@ -1,5 +1,7 @@
 //! An installation that was opened here, in the name of whoever runs the command.
 
+mod roles;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
