@@ -196,7 +196,7 @@ fn judge(
     let required = Required { scope, audience, address: Place::From(address), origin };
     let judged =
         server.verifier(&administration).judge_verified(token, &required, &server.copy.view().gate());
-    judged.map(|_| ()).map_err(refused)
+    judged.map_err(refused)
 }
 
 fn refused(refusal: TokenRefusal) -> Problem {

@@ -154,9 +154,8 @@ impl Server {
             node: crate::domain::base62::encode::<12>(&entropy.bytes::<12>()),
         }));
         let witness = witness(copy.clone(), records.clone());
-        let throttle = throttled(throttle, &clock);
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
-        let pepper = data_keys.pepper.clone();
+        let (throttle, pepper) = (throttled(throttle, &clock), data_keys.pepper.clone());
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
         let (issuance, writer) = IssuanceLog::start(issued.clone(), clock.clone());
         let webhooks = Arc::new(sender(&store, &clock, &entropy, &data_keys, webhook_networks));

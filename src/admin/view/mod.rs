@@ -12,6 +12,11 @@ mod project;
 mod role;
 mod webhook;
 
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::{Deserialize as _, Deserializer};
+
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
@@ -22,3 +27,8 @@ pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
 pub use role::{RoleActed, RoleRow, RoleWhole};
 pub use webhook::{DeliveryRow, WebhookActed, WebhookRotated, WebhookRow};
+
+/// Reads what has one spelling: as a client of the API does.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<T, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+}

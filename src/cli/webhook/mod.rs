@@ -13,6 +13,8 @@ use crate::domain::webhook::{EventFilter, MessageId, WebhookDetails, WebhookId, 
 use crate::store::{DELIVERY_STATES, WantedDeliveries, WantedWebhooks};
 
 use super::failure::Failure;
+use super::house::Here;
+use super::output::Output;
 use super::output::Page;
 use super::session::Session;
 use super::values::span;
@@ -155,70 +157,70 @@ fn filter(words: &[String]) -> Result<EventFilter, Failure> {
 
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let (here, output) = (session.here("`webhook`")?, session.output);
         match self {
-            Self::Create(new) => new.run(session).await,
-            Self::List { project, after, limit } => list(session, project, after, limit).await,
-            Self::Show { webhook } => {
-                session.output.show(&WebhookRow::from(session.acts.webhook(&webhook).await?))
-            }
-            Self::Edit(edit) => edit.run(session).await,
+            Self::Create(new) => new.run(here, output).await,
+            Self::List { project, after, limit } => list(here, output, project, after, limit).await,
+            Self::Show { webhook } => output.show(&WebhookRow::from(here.acts.webhook(&webhook).await?)),
+            Self::Edit(edit) => edit.run(here, output).await,
             Self::Delete { webhook } => {
-                session.acts.delete_webhook(&webhook).await?;
-                session.output.show(&WebhookActed { webhook, seq: None })
+                here.acts.delete_webhook(&webhook).await?;
+                output.show(&WebhookActed { webhook, seq: None })
             }
             Self::RotateSecret { webhook, overlap } => {
-                let (made, old_ends_at) = session.acts.rotate_webhook_secret(&webhook, overlap).await?;
+                let (made, old_ends_at) = here.acts.rotate_webhook_secret(&webhook, overlap).await?;
                 let (seq, old_ends_at) = (made.webhook.changed, old_ends_at.secs());
                 let rotated = WebhookRotated { webhook, old_ends_at, seq };
-                session.output.show(&Shown { key: rotated, secret: &made.secret.expose() })
+                output.show(&Shown { key: rotated, secret: &made.secret.expose() })
             }
             Self::Test { webhook } => {
-                let seq = session.acts.test_webhook(&webhook).await?;
-                session.output.show(&WebhookActed { webhook, seq: Some(seq) })
+                let seq = here.acts.test_webhook(&webhook).await?;
+                output.show(&WebhookActed { webhook, seq: Some(seq) })
             }
             Self::Deliveries { webhook, state, after, limit } => {
-                let webhook = session.acts.webhook(&webhook).await?.id;
+                let webhook = here.acts.webhook(&webhook).await?.id;
                 let wanted = WantedDeliveries { webhook, state, before: after, limit: limit + 1 };
-                let rows = session.store().find_deliveries(&wanted).await?;
+                let rows = here.store().find_deliveries(&wanted).await?;
                 let rows = rows.into_iter().map(DeliveryRow::from).collect();
-                session.output.show(&Page::cut(rows, limit, |last: &DeliveryRow| last.message.to_string()))
+                output.show(&Page::cut(rows, limit, |last: &DeliveryRow| last.message.to_string()))
             }
             Self::Redeliver { webhook, message } => {
-                let seq = session.acts.redeliver(&webhook, &message).await?;
-                session.output.show(&WebhookActed { webhook, seq: Some(seq) })
+                let seq = here.acts.redeliver(&webhook, &message).await?;
+                output.show(&WebhookActed { webhook, seq: Some(seq) })
             }
         }
     }
 }
 
 async fn list(
-    session: &Session,
+    here: &Here,
+    output: Output,
     project: Option<ProjectId>,
     after: Option<WebhookId>,
     limit: u32,
 ) -> Result<(), Failure> {
     let within = project.map_or(Reach::Everywhere, |project| Reach::Within([project].into()));
-    let found = session.store().find_webhooks(&WantedWebhooks { within, after, limit: limit + 1 }).await?;
+    let found = here.store().find_webhooks(&WantedWebhooks { within, after, limit: limit + 1 }).await?;
     let rows = found.into_iter().map(WebhookRow::from).collect();
-    session.output.show(&Page::cut(rows, limit, |last: &WebhookRow| last.webhook.to_string()))
+    output.show(&Page::cut(rows, limit, |last: &WebhookRow| last.webhook.to_string()))
 }
 
 impl Create {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
+    async fn run(self, here: &Here, output: Output) -> Result<(), Failure> {
         let details = WebhookDetails {
             url: self.url,
             events: filter(&self.events)?,
             description: self.description,
             state: WebhookState::default(),
         };
-        let made = session.acts.create_webhook(self.project, details, &session.destinations).await?;
+        let made = here.acts.create_webhook(self.project, details, &here.destinations).await?;
         let row = WebhookRow::from(made.webhook);
-        session.output.show(&Shown { key: row, secret: &made.secret.expose() })
+        output.show(&Shown { key: row, secret: &made.secret.expose() })
     }
 }
 
 impl Edit {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
+    async fn run(self, here: &Here, output: Output) -> Result<(), Failure> {
         let Changes { url, events, all_events, description, state } = self.changes;
         let events = if all_events || !events.is_empty() { Some(filter(&events)?) } else { None };
         let edit = |before: WebhookDetails| WebhookDetails {
@@ -227,7 +229,7 @@ impl Edit {
             description: description.unwrap_or(before.description),
             state: state.unwrap_or(before.state),
         };
-        let edited = session.acts.edit_webhook(&self.webhook, edit, &session.destinations).await?;
-        session.output.show(&WebhookRow::from(edited))
+        let edited = here.acts.edit_webhook(&self.webhook, edit, &here.destinations).await?;
+        output.show(&WebhookRow::from(edited))
     }
 }

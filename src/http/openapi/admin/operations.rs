@@ -30,7 +30,7 @@ pub(super) struct Guarded {
 /// A parameter of a query, or a header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asks {
-    /// `limit` and `cursor`.
+    /// `limit`, and `cursor` or `after`.
     Part,
     Project,
     State,

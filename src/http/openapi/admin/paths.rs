@@ -89,7 +89,8 @@ impl Guarded {
         if self.asks.contains(&Asks::Name) {
             answers = answers.replayed(status);
         }
-        if self.path.contains('{') || matches!(self.takes, Takes::NewKey | Takes::NewWebhook) {
+        let names_some = matches!(self.takes, Takes::NewKey | Takes::NewWebhook);
+        if self.path.contains('{') || names_some || self.path == "/admin/v1/keys" {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
         }
@@ -119,7 +120,9 @@ impl Asks {
     fn parameters(self) -> Vec<Parameter> {
         let query = |name, schema| parameter(name, ParameterIn::Query, schema);
         match self {
-            Self::Part => vec![query("limit", between(1, 1000)), query("cursor", some(512))],
+            Self::Part => {
+                vec![query("limit", between(1, 1000)), query("cursor", some(512)), query("after", some(512))]
+            }
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
             Self::Role => vec![query("role", some(RoleName::LONGEST))],
