@@ -66,12 +66,17 @@ class Scene:
     def furnish(self, listener, case):
         """Real names in most of the requests that are as described; the others keep what was made up."""
         self.calls += 1
-        if self.calls % 5 == 0:
+        if self.calls % 5 == 0 and not self.is_the_runs_own(case):
             return
         if listener == "admin":
             self.furnish_administration(case)
         else:
             self.furnish_callers(case)
+
+    def is_the_runs_own(self, case):
+        """Whether it is about what the run itself lives on, by whatever chance."""
+        own = {"portcullis", self.project, self.key["key_id"], self.whole["key_id"]}
+        return not own.isdisjoint(map(str, (case.path_parameters or {}).values()))
 
     def furnish_administration(self, case):
         path = case.operation.path
