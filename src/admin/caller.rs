@@ -59,6 +59,10 @@ needs! {
     ReadSigning = Some(Right::ReadSigning), EVERYWHERE;
     /// To rotate and retire them.
     WriteSigning = Some(Right::WriteSigning), EVERYWHERE;
+    /// To see webhooks.
+    ReadWebhooks = Some(Right::ReadWebhooks);
+    /// To make and change them.
+    WriteWebhooks = Some(Right::WriteWebhooks);
     /// To do anything at all.
     Anything = None;
 }
@@ -192,7 +196,7 @@ fn judge(
     let required = Required { scope, audience, address: Place::From(address), origin };
     let judged =
         server.verifier(&administration).judge_verified(token, &required, &server.copy.view().gate());
-    judged.map(|_| ()).map_err(refused)
+    judged.map_err(refused)
 }
 
 fn refused(refusal: TokenRefusal) -> Problem {

@@ -22,6 +22,7 @@ mod tag;
 mod tokens;
 pub mod view;
 mod waiting;
+mod webhooks;
 mod why;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub fn routes() -> Router<Arc<Server>> {
         signing_keys::routes(),
         audit::routes(),
         nodes::routes(),
+        webhooks::routes(),
     ];
     resources.into_iter().fold(Router::new(), Router::merge).layer(map_response(
         async |mut response: Response| {

@@ -84,7 +84,7 @@ impl Query {
         }
         let mut question: Vec<String> = left
             .iter()
-            .filter(|(name, _)| !["cursor", "limit"].contains(&name.as_str()))
+            .filter(|(name, _)| !["cursor", "limit", "after"].contains(&name.as_str()))
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         question.sort_unstable();
@@ -168,7 +168,14 @@ impl Query {
             return Err(Problem::InvalidRequest("`limit` is a number from 1 to 1000"));
         }
         let cursor: Option<String> = self.take("cursor", "")?;
-        let after = cursor.map(|cursor| opened(server, &self.question, &cursor)).transpose()?;
+        let after = self.take("after", "`after` is the name of no item of this list")?;
+        let after = match cursor {
+            Some(_) if after.is_some() => {
+                return Err(Problem::InvalidRequest("a list goes on at `cursor` or after `after`, not both"));
+            }
+            Some(cursor) => Some(opened(server, &self.question, &cursor)?),
+            None => after,
+        };
         let Self { question, .. } = self.end()?;
         Ok(Part { after, limit, question })
     }

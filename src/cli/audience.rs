@@ -43,21 +43,17 @@ impl Command {
 }
 
 async fn add(session: &Session, which: Which) -> Result<(), Failure> {
-    let done = session.acts.add_audience(&which.project, which.audience.clone()).await?;
+    let done = session.house.add_audience(&which.project, &which.audience).await?;
     session.output.show(&Edited::of(&done, "audience", &which.audience, "Added"))
 }
 
 async fn remove(session: &Session, which: Which) -> Result<(), Failure> {
-    let done = session.acts.remove_audience(&which.project, which.audience.clone()).await?;
+    let done = session.house.remove_audience(&which.project, &which.audience).await?;
     session.output.show(&Edited::of(&done, "audience", &which.audience, "Removed"))
 }
 
 async fn list(session: &Session, project: &ProjectId) -> Result<(), Failure> {
-    session.project(project).await?;
-    let audiences = session.store().audiences(project).await?;
-    session
-        .output
-        .show(&Page::whole(audiences.into_iter().map(|audience| AudienceRow { audience }).collect()))
+    session.output.show(&Page::whole(session.house.audiences(project).await?))
 }
 
 impl Row for AudienceRow {

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::config;
-use crate::domain::TokenRefusal;
 use crate::domain::audit::Broken;
+use crate::domain::{KeyId, TokenRefusal};
 use crate::installation::{self, FileError};
 use crate::keys::acts;
 use crate::store::{self, Unavailable};
@@ -39,6 +39,24 @@ pub(super) enum Failure {
         /// What it says about it.
         why: String,
     },
+    /// A server said no to an act.
+    #[error("{why}")]
+    Told {
+        /// The code for programs.
+        code: &'static str,
+        /// What it says about it.
+        why: String,
+    },
+    /// A secret was made, and the answer with it was lost.
+    #[error(
+        "it was made for {0}, but the answer with the secret was lost on the way; `portcullis key regenerate {0}` gives a new one"
+    )]
+    SecretLost(KeyId),
+    /// What is elsewhere cannot be done from afar.
+    #[error(
+        "{0} works on the installation itself: run it on that machine, without --server and --profile (PORTCULLIS_SERVER, PORTCULLIS_PROFILE)"
+    )]
+    NotFromAfar(&'static str),
     /// Some lines of a file were not imported.
     #[error("{0} lines were refused; correct them and run the command again")]
     RefusedLines(u64),
@@ -132,7 +150,8 @@ impl Failure {
     /// The code for programs, and the exit status.
     pub(super) fn code(&self) -> (&'static str, u8) {
         match self {
-            Self::Usage(_) => ("usage", 2),
+            Self::Usage(_) | Self::NotFromAfar(_) => ("usage", 2),
+            Self::Told { code, .. } => (code, 1),
             Self::Token(_) => ("token_refused", 1),
             Self::RefusedLines(_) => ("lines_refused", 1),
             Self::Leaked(_) => ("secrets_found", 1),
@@ -151,7 +170,11 @@ impl Failure {
             Self::Listen { .. } => ("listen", 3),
             Self::Demo(_) => ("demo_failed", 1),
             Self::Unhealthy(_) => ("unhealthy", 1),
-            Self::Server(_) | Self::System(_) | Self::Output(_) | Self::Remote { .. } => ("unavailable", 4),
+            Self::Server(_)
+            | Self::System(_)
+            | Self::Output(_)
+            | Self::Remote { .. }
+            | Self::SecretLost(_) => ("unavailable", 4),
         }
     }
 
@@ -182,6 +205,10 @@ impl Failure {
             }
             store::Error::Missing("signing key") => {
                 "`portcullis signing-key list` names those that are there"
+            }
+            store::Error::Missing("webhook") => "`portcullis webhook list` names those that are there",
+            store::Error::Missing("message") => {
+                "`portcullis webhook deliveries ID` names those that are remembered"
             }
             store::Error::Missing("token") => "`portcullis token list --key ID` names those of a key",
             store::Error::Missing("secret") => "`portcullis key secret list ID` names those that are there",

@@ -1,5 +1,6 @@
 //! The program's commands: what they are called, what they take, where they go. Each opens the
-//! installation directly, also beside a running server, which follows at once.
+//! installation directly, also beside a running server, which follows at once; or it goes through the
+//! administrators' API of a server elsewhere.
 //!
 //! Not here: what an act does (`keys::acts`) and what the rules say (`domain`).
 
@@ -10,6 +11,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod failure;
+mod house;
 mod init;
 mod input;
 mod key;
@@ -20,6 +22,7 @@ mod nodes;
 mod output;
 mod progress;
 mod project;
+mod remote;
 mod restore;
 mod role;
 mod scope;
@@ -29,6 +32,7 @@ mod signing_key;
 mod token;
 mod values;
 mod wait;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -39,6 +43,7 @@ use crate::signing;
 use crate::telemetry;
 
 use failure::Failure;
+use house::FarArgs;
 use output::Output;
 use session::Session;
 
@@ -52,6 +57,8 @@ struct Cli {
     /// Answer with one JSON object, errors too.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    far: FarArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -88,6 +95,9 @@ enum Command {
     /// Tokens: list those that a key minted, revoke, request, inspect one, run a program with one.
     #[command(subcommand)]
     Token(token::Command),
+    /// Webhooks: who is told of acts on keys.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// The audit log: who did what.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -125,18 +135,27 @@ pub fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
-    if let Command::Demo(args) = cli.command {
+    let environment = Environment::of_process();
+    let Cli { flags, far, command, .. } = cli;
+    if let Some(name) = command.only_here() {
+        // Whoever has set a variable once means the commands that it is for, and not those about no installation.
+        let is_elsewhere =
+            if command.is_about_none() { far.are_given() } else { far.are_named(&environment)? };
+        if is_elsewhere {
+            return Err(Failure::NotFromAfar(name));
+        }
+    }
+    if let Command::Demo(args) = command {
         return demo::run(args).await;
     }
-    if let Command::Completions(args) = &cli.command {
+    if let Command::Completions(args) = &command {
         return completions::run(args, output);
     }
-    if let Command::Key(key::Command::Scan(args)) = &cli.command {
+    if let Command::Key(key::Command::Scan(args)) = &command {
         return key::scan(args, output);
     }
-    let environment = Environment::of_process();
-    let settings = Settings::load(&cli.flags, &environment)?;
-    if let Command::Serve(args) = cli.command {
+    let settings = Settings::load(&flags, &environment)?;
+    if let Command::Serve(args) = command {
         let sending = telemetry::start(&settings.log, settings.traces.as_ref());
         let served = serve::run(settings, args, output).await;
         if let Some(sending) = sending {
@@ -145,28 +164,21 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
         return served;
     }
     telemetry::start(&settings.log.of_a_command(), None);
-    if let Command::Init = cli.command {
-        return init::run(&settings, output).await;
-    }
-    if let Command::Doctor = cli.command {
-        return doctor::run(&cli.flags, &settings, output).await;
-    }
-    if let Command::Migrate(command) = cli.command {
-        return command.run(&settings, output).await;
-    }
-    if let Command::Restore(args) = cli.command {
-        return restore::run(&settings, args, output).await;
-    }
-    if let Command::Token(command) = cli.command {
-        return command.run(&settings, &environment, output).await;
-    }
-    if let Command::MasterKey(command) = cli.command {
-        return command.run(&settings, output).await;
-    }
-    if let Command::Backup(args) = cli.command {
-        return backup::run(&settings, args, output).await;
-    }
-    carry_out(cli.command, &Session::open(&settings, output).await?).await
+    let command = match command {
+        Command::Init => return init::run(&settings, output).await,
+        Command::Doctor => return doctor::run(&flags, &settings, output).await,
+        Command::Migrate(command) => return command.run(&settings, output).await,
+        Command::Restore(args) => return restore::run(&settings, args, output).await,
+        Command::MasterKey(command) => return command.run(&settings, output).await,
+        Command::Backup(args) => return backup::run(&settings, args, output).await,
+        Command::Token(command) => match command.run_as_client(&environment, output).await? {
+            Some(command) => Command::Token(command),
+            None => return Ok(()),
+        },
+        command => command,
+    };
+    let afar = far.house(&environment, &settings)?;
+    carry_out(command, &Session::open(afar, &settings, output).await?).await
 }
 
 /// What is done to an installation that is there.
@@ -178,6 +190,8 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Role(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
+        Command::Webhook(command) => command.run(session).await,
+        Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         // Gone their own way already.
@@ -187,10 +201,46 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         | Command::Migrate(_)
         | Command::Backup(_)
         | Command::MasterKey(_)
-        | Command::Token(_)
         | Command::Restore(_)
         | Command::Doctor
         | Command::Completions(_) => Ok(()),
+    }
+}
+
+impl Command {
+    /// What it is called, if it cannot be about an installation elsewhere.
+    fn only_here(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Serve(_) => "`serve`",
+            Self::Init => "`init`",
+            Self::Demo(_) => "`demo`",
+            Self::Migrate(_) => "`migrate`",
+            Self::Backup(_) => "`backup`",
+            Self::Restore(_) => "`restore`",
+            Self::MasterKey(_) => "`master-key`",
+            Self::Doctor => "`doctor`",
+            Self::Completions(_) => "`completions`",
+            Self::Key(key::Command::Import(_)) => "`key import`",
+            Self::Key(key::Command::Scan(_)) => "`key scan`",
+            Self::Key(key::Command::Hygiene(_)) => "`key hygiene`",
+            Self::Webhook(_) => "`webhook`",
+            Self::SigningKey(signing_key::Command::Import { .. }) => "`signing-key import`",
+            Self::SigningKey(signing_key::Command::Export { .. }) => "`signing-key export`",
+            Self::Project(_)
+            | Self::Audience(_)
+            | Self::Scope(_)
+            | Self::Role(_)
+            | Self::Key(_)
+            | Self::SigningKey(_)
+            | Self::Token(_)
+            | Self::Audit(_)
+            | Self::Nodes => return None,
+        })
+    }
+
+    /// Whether it is about no installation.
+    const fn is_about_none(&self) -> bool {
+        matches!(self, Self::Demo(_) | Self::Completions(_) | Self::Key(key::Command::Scan(_)))
     }
 }
 

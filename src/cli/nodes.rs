@@ -8,10 +8,7 @@ use super::output::{Page, Row};
 use super::session::Session;
 
 pub(super) async fn run(session: &Session) -> Result<(), Failure> {
-    let nodes = session.store().nodes().await?;
-    // Read after the heartbeats: a node is never ahead of it.
-    let position = session.store().position().await?;
-    session.output.show(&Page::whole(nodes.into_iter().map(|node| NodeRow::of(node, position)).collect()))
+    session.output.show(&Page::whole(session.house.nodes().await?))
 }
 
 impl Row for NodeRow {

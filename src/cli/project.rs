@@ -11,7 +11,8 @@ use crate::domain::{ProjectId, ProjectKind, SigningAlgorithm, Timestamp};
 use crate::keys::acts::Done;
 
 use super::failure::Failure;
-use super::output::{Page, Report, Row, joined, limit, write_fields};
+use super::house::ProjectPatch;
+use super::output::{Report, Row, joined, limit, write_fields};
 use super::session::Session;
 use super::values::Limit;
 
@@ -78,15 +79,15 @@ impl Command {
             Self::Create { name, sandbox, live_tokens } => create(session, &name, sandbox, live_tokens).await,
             Self::List { after, limit } => list(session, after.as_ref(), limit).await,
             Self::SetAlgorithm { project, algorithm } => {
-                let done = session.acts.set_algorithm(&project, algorithm).await?;
+                let done = session.house.edit_project(&project, ProjectPatch::Algorithm(algorithm)).await?;
                 session.output.show(&Edited::of(&done, "algorithm", &algorithm, "Set"))
             }
             Self::SetLiveTokens { project, limit } => {
-                let done = session.acts.set_live_tokens(&project, limit.0).await?;
+                let done = session.house.edit_project(&project, ProjectPatch::LiveTokens(limit.0)).await?;
                 session.output.show(&Limited { done, live_tokens: limit.0 })
             }
             Self::Edit { project, raw_keys } => {
-                let done = session.acts.set_raw_keys(&project, raw_keys).await?;
+                let done = session.house.edit_project(&project, ProjectPatch::RawKeys(raw_keys)).await?;
                 session.output.show(&Passes { done, raw_keys })
             }
             Self::Show { project } => show(session, &project).await,
@@ -101,20 +102,15 @@ async fn create(
     live_tokens: Option<NonZeroU32>,
 ) -> Result<(), Failure> {
     let kind = if sandbox { ProjectKind::Sandbox } else { ProjectKind::Live };
-    let project = session.acts.create_limited_project(name, kind, live_tokens).await?;
-    session.output.show(&ProjectWhole::of(project, Vec::new(), &session.acts.issuer))
+    session.output.show(&session.house.create_project(name, kind, live_tokens).await?)
 }
 
 async fn list(session: &Session, after: Option<&ProjectId>, limit: u32) -> Result<(), Failure> {
-    let projects = session.store().projects(after, limit + 1).await?;
-    let rows = projects.into_iter().map(ProjectRow::from).collect();
-    session.output.show(&Page::cut(rows, limit, |last: &ProjectRow| last.project.to_string()))
+    session.output.show(&session.house.projects(after, limit).await?)
 }
 
 async fn show(session: &Session, id: &ProjectId) -> Result<(), Failure> {
-    let project = session.project(id).await?;
-    let audiences = session.store().audiences(id).await?;
-    session.output.show(&ProjectWhole::of(project, audiences, &session.acts.issuer))
+    session.output.show(&session.house.project(id).await?)
 }
 
 impl Row for ProjectRow {

@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::admin::view::{RoleActed, RoleRow, RoleWhole};
 use crate::domain::{ProjectId, RoleDetails, RoleName, ScopeSet, Timestamp};
 use crate::keys::acts::Done;
-use crate::store::Error as StoreError;
 
 use super::failure::Failure;
 use super::key::warn_of_unknown;
-use super::output::{Page, Report, Row, joined, write_fields};
+use super::output::{Report, Row, joined, write_fields};
 use super::session::Session;
 use super::values::{self, WhyArgs};
+use super::wait::WaitArgs;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -75,6 +75,8 @@ pub(super) struct EditArgs {
     changes: Changes,
     #[command(flatten)]
     why: WhyArgs,
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 /// What is changed, at least one of them.
@@ -108,7 +110,7 @@ impl Command {
             Self::Show { role } => show(session, &role).await,
             Self::Edit(args) => edit(session, args).await,
             Self::Delete { role: Named { role, project }, why } => {
-                let done = session.acts.delete_role(&project, &role, &why.into()).await?;
+                let done = session.house.delete_role(&project, &role, &why.into()).await?;
                 session.output.show(&Acted::of(&role, done, "Deleted"))
             }
         }
@@ -120,10 +122,10 @@ async fn create(
     Named { role, project }: Named,
     details: RoleDetails,
 ) -> Result<(), Failure> {
-    let role = session.acts.create_role(&project, role, details).await?;
-    let catalogue = session.store().catalogue(&project).await?;
-    warn_of_unknown(session, &project, &role.details.permissions, &catalogue);
-    session.output.show(&RoleRow::of(&project, role))
+    let permissions = details.permissions.clone();
+    let role = session.house.create_role(&project, role, details).await?;
+    warn_of_unknown(session, &project, &permissions).await;
+    session.output.show(&role)
 }
 
 async fn list(
@@ -132,26 +134,20 @@ async fn list(
     after: Option<&RoleName>,
     limit: u32,
 ) -> Result<(), Failure> {
-    session.project(project).await?;
-    let roles = session.store().roles(project, after, limit + 1).await?;
-    let rows = roles.into_iter().map(|role| RoleRow::of(project, role)).collect();
-    session.output.show(&Page::cut(rows, limit, |last: &RoleRow| last.role.to_string()))
+    session.output.show(&session.house.roles(project, after, limit).await?)
 }
 
 async fn show(session: &Session, Named { role: name, project }: &Named) -> Result<(), Failure> {
-    session.project(project).await?;
-    let role = session.store().role(project, name).await?.ok_or(StoreError::Missing("role"))?;
-    let keys = session.store().keys_with_role(project, name).await?;
-    session.output.show(&RoleWhole { row: RoleRow::of(project, role), keys })
+    session.output.show(&session.house.role(project, name).await?)
 }
 
 async fn edit(session: &Session, args: EditArgs) -> Result<(), Failure> {
-    let EditArgs { role: Named { role, project }, changes, why } = args;
+    let EditArgs { role: Named { role, project }, changes, why, wait } = args;
     let gives = values::all_scopes(&[&changes.permissions[..], &changes.add_permissions[..]].concat());
-    let done = session.acts.edit_role(&project, &role, |before| changes.apply(before), &why.into()).await?;
-    let catalogue = session.store().catalogue(&project).await?;
-    warn_of_unknown(session, &project, &gives, &catalogue);
-    session.output.show(&Acted::of(&role, done, "Edited"))
+    let (edit, why) = (Box::new(|before| changes.apply(before)), why.into());
+    let done = session.house.edit_role(&project, &role, edit, (&why, wait.span())).await?;
+    warn_of_unknown(session, &project, &gives).await;
+    wait.show(session.output, &done.map(|done| Acted::of(&role, done, "Edited")))
 }
 
 impl Changes {

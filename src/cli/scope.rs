@@ -1,9 +1,10 @@
 //! `portcullis scope …`: the scope catalogue of a project.
 
 use crate::admin::view::ScopeRow;
-use crate::domain::{CatalogueScope, ProjectId, Scope, ScopeSet};
+use crate::domain::{ProjectId, Scope, ScopeSet};
 
 use super::failure::Failure;
+use super::house::ScopePatch;
 use super::output::{Page, Row, joined};
 use super::project::Edited;
 use super::session::Session;
@@ -58,35 +59,26 @@ impl Command {
 }
 
 async fn set(session: &Session, args: SetArgs) -> Result<(), Failure> {
-    let catalogue = session.store().catalogue(&args.project).await?;
-    let before = catalogue.iter().find(|(scope, _)| **scope == args.scope).map(|(_, entry)| entry.clone());
     let (project, scope) = (args.project.clone(), args.scope.clone());
-    let done =
-        session.acts.set_scope(&project, scope.clone(), args.apply(before.unwrap_or_default())).await?;
+    let done = session.house.set_scope(&project, &scope, args.patch()).await?;
     session.output.show(&Edited::of(&done, "scope", &scope, "Set"))
 }
 
 impl SetArgs {
-    fn apply(self, mut entry: CatalogueScope) -> CatalogueScope {
-        if let Some(description) = self.description {
-            entry.description = description;
-        }
-        if self.no_includes || !self.includes.is_empty() {
-            entry.includes = values::all_scopes(&self.includes);
-        }
-        entry
+    fn patch(self) -> ScopePatch {
+        let is_given = self.no_includes || !self.includes.is_empty();
+        let includes = is_given.then(|| values::all_scopes(&self.includes));
+        ScopePatch { description: self.description, includes }
     }
 }
 
 async fn remove(session: &Session, project: &ProjectId, scope: Scope) -> Result<(), Failure> {
-    let done = session.acts.remove_scope(project, scope.clone()).await?;
+    let done = session.house.remove_scope(project, &scope).await?;
     session.output.show(&Edited::of(&done, "scope", &scope, "Removed"))
 }
 
 async fn list(session: &Session, project: &ProjectId) -> Result<(), Failure> {
-    session.project(project).await?;
-    let catalogue = session.store().catalogue(project).await?;
-    session.output.show(&Page::whole(catalogue.iter().map(ScopeRow::of).collect()))
+    session.output.show(&Page::whole(session.house.scopes(project).await?))
 }
 
 impl Row for ScopeRow {

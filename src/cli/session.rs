@@ -1,46 +1,44 @@
-//! An opened installation, in the name of whoever runs the command.
+//! What every command that is about an installation begins with.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::config::Settings;
 use crate::domain::audit::Actor;
-use crate::domain::{Project, ProjectId};
 use crate::entropy::SystemEntropy;
-use crate::installation::{Installation, Surroundings, Terms};
-use crate::keys::acts::Acts;
-use crate::store::{Error as StoreError, Store};
-use crate::time::SystemClock;
+use crate::installation::Surroundings;
+use crate::time::{Clock, SystemClock};
 
 use super::failure::Failure;
+use super::house::{Afar, Here, House};
 use super::output::Output;
 
-/// What every command but `init`, `serve` and `demo` begins with.
+/// An installation, and where the answer goes.
 pub(super) struct Session {
     /// What can be done.
-    pub(super) acts: Acts,
-    /// Beyond which age servers with these settings admit nobody.
-    pub(super) max_age: Duration,
+    pub(super) house: Box<dyn House>,
+    /// The machine's clock.
+    pub(super) clock: Arc<dyn Clock>,
     /// Where the answer goes.
     pub(super) output: Output,
-    /// How long the issuance log keeps a token, by these settings.
-    pub(super) retention: Duration,
 }
 
 impl Session {
-    /// Opens the installation of these settings, under the issuer that it has.
-    pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
-        let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        let (max_age, retention) = (settings.revocation.max_age, settings.issuance_retention);
-        Ok(Self { acts: installation.acts(myself()), max_age, output, retention })
+    /// About the installation elsewhere, or else about the one of these settings.
+    pub(super) async fn open(
+        afar: Option<Afar>,
+        settings: &Settings,
+        output: Output,
+    ) -> Result<Self, Failure> {
+        let house: Box<dyn House> = match afar {
+            Some(afar) => Box::new(afar),
+            None => Box::new(Here::open(settings).await?),
+        };
+        Ok(Self { house, clock: SystemClock::shared(), output })
     }
 
-    pub(super) fn store(&self) -> &dyn Store {
-        self.acts.store.as_ref()
-    }
-
-    /// The project of this id, which must be there.
-    pub(super) async fn project(&self, id: &ProjectId) -> Result<Project, Failure> {
-        Ok(self.store().project(id).await?.ok_or(StoreError::Missing("project"))?)
+    /// The installation itself, for what cannot be done from afar: a command of this name.
+    pub(super) fn here(&self, command: &'static str) -> Result<&Here, Failure> {
+        self.house.here().ok_or(Failure::NotFromAfar(command))
     }
 }
 

@@ -71,27 +71,21 @@ pub(super) enum Command {
 
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let now = session.acts.clock.now();
         match self {
-            Self::List => {
-                let keys = session.store().signing_keys().await?;
-                session
-                    .output
-                    .show(&Page::whole(keys.iter().map(|key| SigningKeyRow::of(key, now)).collect()))
-            }
+            Self::List => session.output.show(&Page::whole(session.house.signing_keys().await?)),
             Self::Rotate { algorithm, feed } => {
                 let line = if feed { Line::FEED } else { Line::tokens(algorithm) };
-                let new = session.acts.rotate_signing_key(line).await?;
-                session.output.show(&Rotated { new: Some(SigningKeyRow::of(&new, now)), retired: None })
+                let new = Some(session.house.rotate_signing_key(line).await?);
+                session.output.show(&Rotated { new, retired: None })
             }
             Self::Retire { kid, now: _, reason, note } => {
-                let new = session.acts.retire_signing_key(&kid, &Why { reason, note }).await?;
-                let new = new.map(|key| SigningKeyRow::of(&key, now));
+                let new = session.house.retire_signing_key(&kid, &Why { reason, note }).await?;
                 session.output.show(&Rotated { new, retired: Some(kid) })
             }
             Self::Import { from, why } => {
+                let acts = &session.here("`signing-key import`")?.acts;
                 let key = PrivateKey::from_pem(&input::read(&from)?).map_err(acts::Error::from)?;
-                let new = session.acts.import_signing_key(&key, &why.into()).await?;
+                let (new, now) = (acts.import_signing_key(&key, &why.into()).await?, acts.clock.now());
                 session.output.show(&Rotated { new: Some(SigningKeyRow::of(&new, now)), retired: None })
             }
             Self::Export { kid, to, why } => export(session, &kid, to, &why.into()).await,
@@ -100,6 +94,7 @@ impl Command {
 }
 
 async fn export(session: &Session, kid: &SigningKeyId, to: PathBuf, why: &Why) -> Result<(), Failure> {
+    let acts = &session.here("`signing-key export`")?.acts;
     let is_stream = to == Path::new("-");
     if is_stream && io::stdout().is_terminal() {
         let why = "a private key is not shown on a terminal; name a file, or send the output to a program";
@@ -108,7 +103,7 @@ async fn export(session: &Session, kid: &SigningKeyId, to: PathBuf, why: &Why) -
     if !is_stream && to.symlink_metadata().is_ok() {
         return Err(installation::Error::Exists(to).into());
     }
-    let key = session.acts.export_signing_key(kid, why).await?;
+    let key = acts.export_signing_key(kid, why).await?;
     if is_stream {
         return session.output.say(key.to_pem().trim_end());
     }

@@ -4,18 +4,16 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::admin::view::{AppliedBy, Awaited, NodeStanding};
+use crate::domain::Timestamp;
 use crate::domain::applied::Standing;
-use crate::domain::{Position, Timestamp};
-use crate::keys::applied::{Applied, Patience, wait};
 
 use super::failure::Failure;
-use super::output::{Report, printable};
-use super::progress::Progress;
-use super::session::Session;
+use super::house::Wait;
+use super::output::{Output, Report, printable};
 use super::values;
 
 /// How long is waited at most; that of the API, too.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct WaitArgs {
@@ -33,40 +31,20 @@ fn patience(text: &str) -> Result<Duration, String> {
 }
 
 impl WaitArgs {
-    /// Shows what was done at this position, at once or when it is known whom it has reached.
-    pub(super) async fn show<T: Report>(
-        self,
-        session: &Session,
-        done: T,
-        position: Position,
-    ) -> Result<(), Failure> {
-        let Some(at_most) = self.wait else { return session.output.show(&done) };
-        let applied = AppliedBy::from(watched(session, position, at_most).await);
-        let failure = (!applied.complete).then(|| Failure::Unapplied { waited: at_most });
-        session.output.show(&Awaited { done, applied: Some(applied) })?;
-        failure.map_or(Ok(()), Err)
+    /// How long is waited.
+    pub(super) const fn span(self) -> Wait {
+        self.wait
     }
-}
 
-/// Waits, and shows on a terminal how far it is.
-async fn watched(session: &Session, position: Position, at_most: Duration) -> Applied {
-    let patience = Patience { at_most, max_age: session.max_age };
-    let (mut progress, mut told) = (None, None);
-    let parts = (session.store(), session.acts.clock.as_ref());
-    let applied = wait(parts, position, patience, |now| {
-        let total = now.nodes.as_ref().map_or(0, Vec::len);
-        let reached = total - now.count(Standing::Behind);
-        if Progress::is_seen() && told.replace((reached, total)) != Some((reached, total)) {
-            let bar = progress.get_or_insert_with(|| Progress::of(u64::try_from(total).ok(), 1));
-            let sentence = || format!("{reached} of {total} servers");
-            bar.moved(u64::try_from(reached).unwrap_or_default(), sentence);
+    /// Shows what was done and, if that was waited for, whom it has reached.
+    pub(super) fn show<T: Report>(self, output: Output, done: &Awaited<T>) -> Result<(), Failure> {
+        let incomplete = done.applied.as_ref().is_some_and(|applied| !applied.complete);
+        output.show(done)?;
+        match self.wait {
+            Some(waited) if incomplete => Err(Failure::Unapplied { waited }),
+            _ => Ok(()),
         }
-    })
-    .await;
-    if let Some(progress) = progress {
-        progress.end();
     }
-    applied
 }
 
 impl<T: Report> Report for Awaited<T> {
@@ -90,11 +68,13 @@ impl Report for AppliedBy {
 
 fn sentence(NodeStanding { node, standing, applied, seen_at }: &NodeStanding) -> String {
     let (node, seen) = (printable(node), Timestamp::from_secs(*seen_at));
-    match *standing {
-        "applied" => format!("Server {node} has applied it (said so {seen})."),
-        "stale" => {
+    match standing {
+        Standing::Applied => format!("Server {node} has applied it (said so {seen})."),
+        Standing::Stale => {
             format!("Server {node} is silent (last seen {seen}): presumed stale, so it admits nobody.")
         }
-        _ => format!("Server {node} has not said that it applied it (last seen {seen}, at {applied})."),
+        Standing::Behind => {
+            format!("Server {node} has not said that it applied it (last seen {seen}, at {applied}).")
+        }
     }
 }

@@ -49,6 +49,14 @@ impl Environment {
         Ok(id.zip(secret).map(|(id, secret)| (id.to_owned(), Zeroizing::new(secret.to_owned()))))
     }
 
+    /// The server of an installation elsewhere, and the file that says who speaks with it.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if one of them is not UTF-8.
+    pub fn elsewhere(&self) -> Result<(Option<&str>, Option<&str>), Error> {
+        Ok((self.value("PORTCULLIS_SERVER", "server")?, self.value("PORTCULLIS_PROFILE", "profile")?))
+    }
+
     /// Refuses what looks like a setting and is none: a misspelt one would have no effect.
     ///
     /// Only inside known sections. Kubernetes sets `PORTCULLIS_PORT` and the like for a service of

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use portcullis_guard::CLOCK_TOLERANCE;
+use serde::{Deserialize, Serialize};
 
 use super::{Position, Timestamp};
 
@@ -25,7 +26,8 @@ pub struct Sign {
 }
 
 /// How a node stands to an act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// It has applied it.
     Applied,

@@ -26,6 +26,12 @@ impl Days {
         if days == 0 || days > MOST_DAYS { None } else { Some(Self(days)) }
     }
 
+    /// How many.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     /// As a span of time.
     #[must_use]
     pub fn span(self) -> Duration {

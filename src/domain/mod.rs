@@ -28,6 +28,7 @@ pub mod scan;
 pub mod secret;
 pub mod secret_id;
 pub mod signing_key;
+pub mod webhook;
 pub mod worth;
 
 pub use algorithm::SigningAlgorithm;

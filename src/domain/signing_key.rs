@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use portcullis_guard::{SigningKeyId, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::algorithm::SigningAlgorithm;
 use super::api_key::LONGEST_LIFETIME_SECS;
@@ -15,7 +15,7 @@ use super::api_key::LONGEST_LIFETIME_SECS;
 pub const ANNOUNCED_FOR: Duration = Duration::from_mins(10);
 
 /// What a signing key signs: tokens, or answers of the feed, and never the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SigningPurpose {
     /// Access tokens.
@@ -88,7 +88,7 @@ pub struct SigningKeyTimes {
 }
 
 /// Where in its life a signing key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SigningKeyState {
     /// Published, does not sign yet.

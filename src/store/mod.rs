@@ -16,6 +16,7 @@ mod search;
 mod signing_keys;
 mod sqlite;
 mod upkeep;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -44,6 +45,10 @@ pub use search::{
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};
+pub use webhooks::{
+    Attempt, Claim, Claimed, ClaimedMessage, DELIVERY_STATES, Delivery, DueWebhook, NewWebhook,
+    WantedDeliveries, WantedWebhooks, WebhookChange, WebhookEdit, Webhooks,
+};
 
 /// A database that keeps everything.
 pub trait Store:
@@ -60,6 +65,7 @@ pub trait Store:
     + Replays
     + Search
     + Upkeep
+    + Webhooks
     + Send
     + Sync
 {
@@ -79,6 +85,7 @@ impl<S> Store for S where
         + Replays
         + Search
         + Upkeep
+        + Webhooks
         + Send
         + Sync
 {

@@ -89,7 +89,7 @@ impl Rest {
     }
 
     async fn rows(&mut self) -> io::Result<Bytes> {
-        self.caller.check_still(&self.server).map_err(cut_off)?;
+        self.caller.check_still(&self.server).map_err(|problem| cut_off(&problem))?;
         let rows = self.server.store.find_audit(&self.wanted).await.map_err(io::Error::other)?;
         let rows = rows.into_iter().take_while(|sealed| sealed.row.seq <= self.end);
         let (mut bytes, mut last) = (Vec::new(), None);
@@ -108,7 +108,7 @@ impl Rest {
     }
 }
 
-fn cut_off(problem: Problem) -> io::Error {
-    tracing::debug!(error = &problem as &dyn std::error::Error, "an export of the audit log is cut off");
+fn cut_off(problem: &Problem) -> io::Error {
+    tracing::debug!(error = problem as &dyn std::error::Error, "an export of the audit log is cut off");
     io::Error::other(problem.to_string())
 }

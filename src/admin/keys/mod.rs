@@ -45,7 +45,7 @@ async fn list(
     mut query: Query,
 ) -> Result<Response, Problem> {
     let project: Option<ProjectId> = query.take("project", "`project` is no project's id")?;
-    let within = caller.reach_in(project)?;
+    let within = caller.reach_in(project.clone())?;
     let state = query.take("state", "`state` is active, blocked or deleted")?;
     let role: Option<RoleName> = query.take("role", "`role` is no role's name")?;
     let text = query.text()?;
@@ -60,6 +60,10 @@ async fn list(
     let wanted = WantedKeys { within, key: None, state, role, text, neglect, after, limit };
     let rows: Vec<KeyFound> =
         server.store.find_keys(&wanted).await?.into_iter().map(KeyFound::from).collect();
+    // Nothing of a project that is there is told from nothing of one that is not.
+    if let Some(project) = project.filter(|_| rows.is_empty()) {
+        server.store.project(&project).await?.ok_or(Problem::Missing("project"))?;
+    }
     Ok(Json(part.page(&server, rows, |last| last.key.key_id.to_string())).into_response())
 }
 

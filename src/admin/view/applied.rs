@@ -1,6 +1,6 @@
 //! How far an act has come, as it is shown.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::Position;
 use crate::domain::applied::Standing;
@@ -8,7 +8,7 @@ use crate::keys::applied::Applied;
 use crate::store::Heartbeat;
 
 /// An act that was carried out, and whom it has reached, if that was waited for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Awaited<T> {
     /// What was done.
     #[serde(flatten)]
@@ -19,7 +19,7 @@ pub struct Awaited<T> {
 }
 
 /// Whom an act has reached.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct AppliedBy {
     /// Where in the feed the act stands.
     pub position: Position,
@@ -31,17 +31,25 @@ pub struct AppliedBy {
 }
 
 /// How a server stands to an act.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct NodeStanding {
     /// Its name.
     pub node: String,
     /// `applied`; `behind`, if it has not said so; `stale`, if it gives no sign of life for so long that it
     /// admits nobody.
-    pub standing: &'static str,
+    pub standing: Standing,
     /// How far it said that it has applied the feed.
     pub applied: Position,
     /// When it said so.
     pub seen_at: i64,
+}
+
+impl<T> Awaited<T> {
+    /// The same, told otherwise.
+    #[must_use]
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Awaited<U> {
+        Awaited { done: with(self.done), applied: self.applied }
+    }
 }
 
 impl From<Applied> for AppliedBy {
@@ -55,6 +63,6 @@ impl From<Applied> for AppliedBy {
 impl NodeStanding {
     fn of((node, standing): (Heartbeat, Standing)) -> Self {
         let seen_at = node.seen_at.secs();
-        Self { node: node.node, standing: standing.as_str(), applied: node.applied, seen_at }
+        Self { node: node.node, standing, applied: node.applied, seen_at }
     }
 }

@@ -1,19 +1,21 @@
 //! What is the whole installation's, as it is shown: signing keys, nodes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::parsed;
 use crate::domain::signing_key::{SigningKeyState, SigningPurpose};
 use crate::domain::{Position, SigningAlgorithm, SigningKeyId, Timestamp};
 use crate::store::{Heartbeat, StoredSigningKey};
 
 /// A signing key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SigningKeyRow {
     /// Its id.
     pub kid: SigningKeyId,
     /// What it signs.
     pub purpose: SigningPurpose,
     /// Its algorithm.
+    #[serde(deserialize_with = "parsed")]
     pub algorithm: SigningAlgorithm,
     /// Where in its life it is.
     pub state: SigningKeyState,
@@ -45,7 +47,7 @@ impl SigningKeyRow {
 }
 
 /// What became of the set of signing keys.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Rotated {
     /// The one that was retired at once.
     pub retired: Option<SigningKeyId>,
@@ -54,7 +56,7 @@ pub struct Rotated {
 }
 
 /// A running server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct NodeRow {
     /// Its name, new with every start.
     pub node: String,

@@ -1,6 +1,6 @@
 //! Keys that somebody might do without, as they are shown.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{KeyId, KeyState, ProjectId, RoleName, Scope, Timestamp};
 use crate::keys::hygiene::Examined;
@@ -9,7 +9,7 @@ use crate::store::FoundKey;
 use super::KeyRow;
 
 /// A key in a list, and what is known of its life.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct KeyFound {
     /// The key.
     #[serde(flatten)]

@@ -3,17 +3,19 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use serde::Serialize;
+use portcullis_guard::InvalidNetwork;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::parsed;
 use crate::domain::grant::MintRecord;
 use crate::domain::{
-    ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, RoleName, Scope, SecretId,
-    StoredSecret, Timestamp,
+    ApiKey, Audience, AuthMethod, AuthMethods, KeyDetails, KeyId, KeyState, Lifetime, Position, ProjectId,
+    RoleName, Scope, SecretId, StoredSecret, Timestamp,
 };
 use crate::keys::acts::Done;
 
 /// A key in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct KeyRow {
     /// Its id.
     pub key_id: KeyId,
@@ -22,6 +24,7 @@ pub struct KeyRow {
     /// What people call it.
     pub name: String,
     /// Whether it works.
+    #[serde(deserialize_with = "parsed")]
     pub state: KeyState,
     /// What its tokens may do at most.
     pub permissions: Vec<Scope>,
@@ -30,6 +33,7 @@ pub struct KeyRow {
     /// Where it may be used from; anywhere, if empty.
     pub allowlist: Vec<String>,
     /// How it may authenticate; in any way, if empty.
+    #[serde(deserialize_with = "methods")]
     pub auth_methods: AuthMethods,
     /// What its tokens may be meant for; the project's default, if empty.
     pub audiences: Vec<Audience>,
@@ -70,8 +74,35 @@ impl From<ApiKey> for KeyRow {
     }
 }
 
+fn methods<'de, D: Deserializer<'de>>(from: D) -> Result<AuthMethods, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    names.iter().map(|name| name.parse::<AuthMethod>().map_err(serde::de::Error::custom)).collect()
+}
+
+impl KeyRow {
+    /// What it is like. A lifetime of its tokens that is the longest is as if none were set.
+    ///
+    /// # Errors
+    /// [`InvalidNetwork`], if its allowlist is none.
+    pub fn details(&self) -> Result<KeyDetails, InvalidNetwork> {
+        let lifetime = Lifetime::from_secs(self.token_lifetime);
+        Ok(KeyDetails {
+            name: self.name.clone(),
+            permissions: self.permissions.iter().cloned().collect(),
+            allowlist: self.allowlist.join(" ").parse()?,
+            role: self.role.clone(),
+            audiences: self.audiences.clone(),
+            token_lifetime: lifetime.filter(|lifetime| *lifetime != Lifetime::LONGEST),
+            require_scope: self.require_scope,
+            live_tokens: self.live_tokens,
+            auth_methods: self.auth_methods.clone(),
+            expires_at: self.expires_at.map(Timestamp::from_secs),
+        })
+    }
+}
+
 /// A key by itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct KeyWhole {
     /// The key.
     #[serde(flatten)]
@@ -91,9 +122,10 @@ impl From<MintRecord> for KeyWhole {
 }
 
 /// One of a key's secrets, without the secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SecretRow {
     /// Its public name.
+    #[serde(deserialize_with = "parsed")]
     pub secret_id: SecretId,
     /// When it was made.
     pub created_at: i64,
@@ -131,7 +163,7 @@ pub struct Shown<'a, T> {
 }
 
 /// An act on a key that was carried out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct KeyActed {
     /// The key.
     pub key_id: KeyId,
@@ -157,24 +189,26 @@ impl KeyActed {
 }
 
 /// A secret that was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SecretAdded {
     /// The key.
     #[serde(flatten)]
     pub done: KeyActed,
     /// The secret's public name.
+    #[serde(deserialize_with = "parsed")]
     pub secret_id: SecretId,
     /// When it ends.
     pub expires_at: Option<i64>,
 }
 
 /// A secret that was given an end.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SecretEnded {
     /// The key.
     #[serde(flatten)]
     pub done: KeyActed,
     /// The secret's public name.
+    #[serde(deserialize_with = "parsed")]
     pub secret_id: SecretId,
     /// When it ends; absent if it ended at once.
     pub expires_at: Option<i64>,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::audit::AuditRow;
@@ -11,7 +11,7 @@ use crate::domain::{KeyId, Position, ProjectId, Scope, SigningKeyId, Target, Tim
 use crate::store::{IssuedToken, SealedRow};
 
 /// A row of the audit log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// Its number.
     pub seq: i64,
@@ -48,6 +48,23 @@ impl From<SealedRow> for AuditEntry {
     }
 }
 
+impl AuditEntry {
+    /// The row itself; none, if a hash is none. Its detail is JSON as the log writes it.
+    #[must_use]
+    pub fn sealed(self) -> Option<SealedRow> {
+        let [previous, hash] = [bytes(&self.previous)?, bytes(&self.hash)?];
+        let Self { seq, at_ms, actor, address, act, project, target, detail, .. } = self;
+        let (at, detail) = (Timestamp::from_millis(at_ms), detail.to_string());
+        let row = AuditRow { seq, at, actor, address, act, project, target, detail };
+        Some(SealedRow { row, previous, hash })
+    }
+}
+
+fn bytes(hex: &str) -> Option<[u8; 32]> {
+    let pairs = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok());
+    pairs.collect::<Option<Vec<u8>>>()?.try_into().ok()
+}
+
 /// Bytes in hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
@@ -58,7 +75,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// A token as it was minted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct TokenRow {
     /// Its id.
     pub jti: TokenId,
@@ -152,7 +169,7 @@ impl RevocationRow {
 }
 
 /// A token that was revoked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct TokenRevoked {
     /// The token.
     pub jti: TokenId,

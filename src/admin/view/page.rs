@@ -1,9 +1,9 @@
 //! A list, or a part of it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A list, or a part of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Page<T> {
     /// What is in it.
     pub items: Vec<T>,
@@ -16,6 +16,13 @@ impl<T> Page<T> {
     #[must_use]
     pub const fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
+    }
+
+    /// The same, with the name of its last item where something else said that there is more.
+    #[must_use]
+    pub fn named(self, name: impl FnOnce(&T) -> String) -> Self {
+        let next = self.next.and(self.items.last().map(name));
+        Self { next, ..self }
     }
 
     /// The first `limit` of `items`, of which one more was asked for.

@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 
 use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::parsed;
 use crate::domain::grant::default_audience;
 use crate::domain::{
     Audience, CatalogueScope, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm,
@@ -13,15 +14,17 @@ use crate::domain::{
 use crate::keys::acts::Done;
 
 /// A project in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ProjectRow {
     /// Its id.
     pub project: ProjectId,
     /// What people call it.
     pub name: String,
     /// What it is for.
+    #[serde(deserialize_with = "parsed")]
     pub kind: ProjectKind,
     /// How its tokens are signed.
+    #[serde(deserialize_with = "parsed")]
     pub algorithm: SigningAlgorithm,
     /// How many of its tokens may live at once.
     pub live_tokens: Option<NonZeroU32>,
@@ -49,7 +52,7 @@ impl From<Project> for ProjectRow {
 }
 
 /// A project by itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ProjectWhole {
     /// The project.
     #[serde(flatten)]
@@ -70,7 +73,7 @@ impl ProjectWhole {
 }
 
 /// A scope of a catalogue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ScopeRow {
     /// The scope.
     pub scope: Scope,
@@ -89,8 +92,17 @@ impl ScopeRow {
     }
 }
 
+impl ScopeRow {
+    /// As the catalogue has it.
+    #[must_use]
+    pub fn definition(self) -> (Scope, CatalogueScope) {
+        let includes = self.includes.into_iter().collect();
+        (self.scope, CatalogueScope { description: self.description, includes })
+    }
+}
+
 /// An audience of a project.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct AudienceRow {
     /// The audience.
     pub audience: Audience,

@@ -1,12 +1,12 @@
 //! Roles, as they are shown.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{Position, ProjectId, Role, RoleName, Scope};
 use crate::keys::acts::Done;
 
 /// A role in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct RoleRow {
     /// What it is called.
     pub role: RoleName,
@@ -38,7 +38,7 @@ impl RoleRow {
 }
 
 /// A role by itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct RoleWhole {
     /// The role.
     #[serde(flatten)]
@@ -48,7 +48,7 @@ pub struct RoleWhole {
 }
 
 /// An act on a role that was carried out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct RoleActed {
     /// Which one.
     pub role: RoleName,

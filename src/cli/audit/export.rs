@@ -56,7 +56,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
     };
     draft.as_file().sync_all().map_err(failed)?;
     draft.persist(path).map_err(|refused| failed(refused.error))?;
-    session.output.show(&Exported { output: path.clone(), exported: rows, head })
+    session.output.show(&Exported { output: path.clone(), rows_written: rows, head })
 }
 
 /// A file that only its owner may read, in the folder where it will get its name.
@@ -120,7 +120,8 @@ async fn write_all(
 #[derive(Serialize)]
 struct Exported {
     output: PathBuf,
-    exported: u64,
+    #[serde(rename = "exported")]
+    rows_written: u64,
     #[serde(flatten)]
     head: AuditHead,
 }
@@ -128,7 +129,8 @@ struct Exported {
 impl Report for Exported {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let output = self.output.display().to_string();
-        let (exported, head) = (self.exported.to_string(), format!("{}:{}", self.head.rows, self.head.head));
+        let (exported, head) =
+            (self.rows_written.to_string(), format!("{}:{}", self.head.rows, self.head.head));
         write_fields(out, &[("output", output), ("exported", exported), ("head", head)])
     }
 }

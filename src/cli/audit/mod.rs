@@ -12,8 +12,7 @@ use serde::Serialize;
 use crate::admin::view::{AuditEntry, AuditHead, hex};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Broken, Chain, Head, InvalidHead};
-use crate::domain::authority::Reach;
-use crate::store::{Error as StoreError, SealedRow, WantedAudit};
+use crate::store::SealedRow;
 
 use super::failure::Failure;
 use super::output::{Page, Report, Row, write_fields};
@@ -76,32 +75,30 @@ async fn list(session: &Session, after: i64, limit: u32) -> Result<(), Failure> 
 }
 
 async fn head(session: &Session) -> Result<(), Failure> {
+    whole(session)?;
     session.output.show(&AuditHead::of(&newest(session).await?))
+}
+
+/// Whether there is more to be seen than rows of one project: the chain runs through all of them.
+fn whole(session: &Session) -> Result<(), Failure> {
+    let Some(project) = session.house.limited_to() else { return Ok(()) };
+    let why =
+        format!("the chain of the log needs a key that may see all of it; this profile is for {project}");
+    Err(Failure::Usage(why))
 }
 
 /// The last row, unchecked.
 async fn newest(session: &Session) -> Result<SealedRow, Failure> {
-    let last = WantedAudit {
-        within: Reach::Everywhere,
-        actor: None,
-        act: None,
-        target: None,
-        since: None,
-        until: None,
-        newest_first: true,
-        after: None,
-        limit: 1,
-    };
-    let last = session.store().find_audit(&last).await.map_err(unreadable)?.pop();
-    Ok(last.ok_or(Broken::Missing(1))?)
+    Ok(session.house.newest_audit().await?.ok_or(Broken::Missing(1))?)
 }
 
 /// The rows after this one, at most so many.
 async fn rows_after(session: &Session, after: i64, limit: u32) -> Result<Vec<SealedRow>, Failure> {
-    session.store().audit(after, limit).await.map_err(unreadable)
+    session.house.audit(after, limit).await
 }
 
 async fn verify(session: &Session, kept: Option<Head>) -> Result<(), Failure> {
+    whole(session)?;
     let mut chain = Chain::passing(kept);
     // A row may have been put before the first.
     let mut after = i64::MIN;
@@ -113,14 +110,6 @@ async fn verify(session: &Session, kept: Option<Head>) -> Result<(), Failure> {
         }
         rows.iter().try_for_each(|sealed| chain.extend(sealed))?;
         after = chain.head().seq;
-    }
-}
-
-/// A row that cannot even be read is not what was written.
-fn unreadable(error: StoreError) -> Failure {
-    match error {
-        StoreError::Corrupt { table: "audit", column, row } => Broken::Unreadable { row, column }.into(),
-        other => other.into(),
     }
 }
 

@@ -14,7 +14,6 @@ use crate::cli::wait::WaitArgs;
 use crate::domain::KeyId;
 use crate::keys::acts::{Done, KeyAct};
 
-use super::record;
 use super::view::{Shown, write_secret};
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +57,7 @@ pub(super) async fn block(session: &Session, args: StopArgs) -> Result<(), Failu
 }
 
 pub(super) async fn unblock(session: &Session, args: Args) -> Result<(), Failure> {
-    let done = session.acts.act_on_key(&args.key, KeyAct::Unblock, &args.why.into()).await?;
+    let done = session.house.act_on_key(&args.key, KeyAct::Unblock, &args.why.into(), None).await?.done;
     session.output.show(&Acted::of(&args.key, &done, Deed::Unblocked))
 }
 
@@ -75,15 +74,15 @@ pub(super) async fn delete(session: &Session, args: DeleteArgs) -> Result<(), Fa
 
 pub(super) async fn regenerate(session: &Session, args: RegenerateArgs) -> Result<(), Failure> {
     let RegenerateArgs { args: Args { key, why }, overlap } = args;
-    let (done, secret) = session.acts.regenerate(&key, overlap.unwrap_or_default(), &why.into()).await?;
+    let (done, secret) = session.house.regenerate(&key, overlap.unwrap_or_default(), &why.into()).await?;
     let key = Acted::of(&key, &done, Deed::Regenerated);
     session.output.show(&Shown { key, secret: secret.expose() })
 }
 
 async fn stop(session: &Session, args: StopArgs, act: KeyAct, deed: Deed) -> Result<(), Failure> {
     let StopArgs { args: Args { key, why }, wait } = args;
-    let done = session.acts.act_on_key(&key, act, &why.into()).await?;
-    wait.show(session, Acted::of(&key, &done, deed), done.position).await
+    let done = session.house.act_on_key(&key, act, &why.into(), wait.span()).await?;
+    wait.show(session.output, &done.map(|done| Acted::of(&key, &done, deed)))
 }
 
 /// Asks whoever sits at the terminal.
@@ -93,9 +92,8 @@ async fn confirm(session: &Session, id: &KeyId) -> Result<(), Failure> {
             "deleting is final; off a terminal, say that it is meant with --yes".into(),
         ));
     }
-    let record = record(session, id).await?;
-    let question =
-        format!("Delete {id} ({}) for ever, and revoke its tokens? Type yes: ", record.key.details.name);
+    let name = session.house.key(id).await?.key.name;
+    let question = format!("Delete {id} ({name}) for ever, and revoke its tokens? Type yes: ");
     // An unreadable answer is none.
     match ask(&question) {
         Ok(answer) if answer.trim() == "yes" => Ok(()),

@@ -10,7 +10,8 @@ use crate::domain::{
     Allowlist, Audience, AuthMethod, Catalogue, KeyDetails, Lifetime, ProjectId, RoleName, Scope, ScopeSet,
 };
 
-use super::view::{KeyRow, Shown};
+use super::view::Shown;
+use crate::admin::view::ScopeRow;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -52,10 +53,9 @@ pub(in crate::cli) struct Args {
 pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
     let project = args.project.clone();
     let details = args.details(session)?;
-    let (key, secret) = session.acts.create_key(&project, details).await?;
-    let catalogue = session.store().catalogue(&project).await?;
-    warn(session, &key.project, &key.details, &catalogue);
-    session.output.show(&Shown { key: KeyRow::from(key), secret: secret.expose() })
+    let (key, secret) = session.house.create_key(&project, details.clone()).await?;
+    warn(session, &project, &details).await;
+    session.output.show(&Shown { key, secret: secret.expose() })
 }
 
 impl Args {
@@ -79,32 +79,32 @@ impl Args {
             require_scope: self.require_scope,
             live_tokens: self.live_tokens,
             auth_methods: self.auth_methods.into_iter().collect(),
-            expires_at: self.expires.map(|expiry| expiry.from(session.acts.clock.now())).transpose()?,
+            expires_at: self.expires.map(|expiry| expiry.from(session.clock.now())).transpose()?,
         })
     }
 }
 
 /// Names what was done as asked but may not have been meant.
-pub(super) fn warn(session: &Session, project: &ProjectId, details: &KeyDetails, catalogue: &Catalogue) {
+pub(super) async fn warn(session: &Session, project: &ProjectId, details: &KeyDetails) {
     if details.permissions.is_empty() && details.role.is_none() {
         session.output.warn("the key has no permissions, so it can mint no token; add some with `key edit`");
     }
-    warn_of_unknown(session, project, &details.permissions, catalogue);
+    warn_of_unknown(session, project, &details.permissions).await;
     if details.allowlist.names_everything() {
         session.output.warn("the allowlist names every address of IPv4 or IPv6, so it keeps nobody out");
     }
 }
 
 /// Names the permissions that the catalogue does not know.
-pub(in crate::cli) fn warn_of_unknown(
-    session: &Session,
-    project: &ProjectId,
-    permissions: &ScopeSet,
-    catalogue: &Catalogue,
-) {
-    let administrative = project.as_str() == ProjectId::ADMINISTRATION;
-    let unknown: Vec<_> = permissions.iter().filter(|scope| !is_known(scope, catalogue)).collect();
-    if !administrative && !unknown.is_empty() {
+pub(in crate::cli) async fn warn_of_unknown(session: &Session, project: &ProjectId, permissions: &ScopeSet) {
+    if project.as_str() == ProjectId::ADMINISTRATION || permissions.is_empty() {
+        return;
+    }
+    // Whoever makes keys need not be allowed to see the catalogue.
+    let Ok(scopes) = session.house.scopes(project).await else { return };
+    let catalogue: Catalogue = scopes.into_iter().map(ScopeRow::definition).collect();
+    let unknown: Vec<_> = permissions.iter().filter(|scope| !is_known(scope, &catalogue)).collect();
+    if !unknown.is_empty() {
         let names: Vec<_> = unknown.iter().map(|scope| scope.as_str()).collect();
         let names = names.join(" ");
         session.output.warn(&format!("not in the project's scope catalogue: {names}; is it spelt as meant?"));

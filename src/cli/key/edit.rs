@@ -14,7 +14,6 @@ use crate::domain::{
 
 use super::act::{Acted, Deed};
 use super::create::warn;
-use super::record;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -94,13 +93,16 @@ struct Changes {
 
 pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
     let gives_access = args.changes.gives_access();
-    let edit = args.changes.resolve(session.acts.clock.now())?;
-    let done = session.acts.edit_key(&args.key, |details| edit.apply(details), &args.why.into()).await?;
+    let edit = args.changes.resolve(session.clock.now())?;
+    let edit = Box::new(|details| edit.apply(details));
+    let done = session.house.edit_key(&args.key, edit, &args.why.into(), args.wait.span()).await?;
     if gives_access {
-        let record = record(session, &args.key).await?;
-        warn(session, &record.project.id, &record.key.details, &record.catalogue);
+        let key = session.house.key(&args.key).await?.key;
+        if let Ok(details) = key.details() {
+            warn(session, &key.project, &details).await;
+        }
     }
-    args.wait.show(session, Acted::of(&args.key, &done, Deed::Edited), done.position).await
+    args.wait.show(session.output, &done.map(|done| Acted::of(&args.key, &done, Deed::Edited)))
 }
 
 /// The changes, with nothing left to fail.

@@ -3,14 +3,14 @@
 use crate::admin::view::{HygieneRow, KeyFound};
 use crate::admin::{EXPIRING_DAYS, OVER_BROAD_DAYS, UNUSED_DAYS};
 use crate::cli::failure::Failure;
+use crate::cli::house::WhichKeys;
 use crate::cli::output::{Page, Row, joined};
 use crate::cli::session::Session;
 use crate::cli::values;
 use crate::domain::authority::Reach;
-use crate::domain::hygiene::{Days, Neglect, Terms};
+use crate::domain::hygiene::{Days, Terms};
 use crate::domain::{KeyId, ProjectId, RoleName, Timestamp};
 use crate::keys::hygiene::{Question, examine};
-use crate::store::WantedKeys;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -38,26 +38,9 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn list(session: &Session, args: Args) -> Result<(), Failure> {
-    session.project(&args.project).await?;
-    let now = session.acts.clock.now();
-    let neglect = Neglect {
-        unused_since: args.unused.map(|days| now.before(days.span())),
-        never_used: args.never_used,
-        ends_within: args.expiring.map(|days| (now, now.after(days.span()))),
-    };
-    let wanted = WantedKeys {
-        within: Reach::Within([args.project].into()),
-        key: None,
-        state: None,
-        role: args.role,
-        text: None,
-        neglect,
-        after: args.after,
-        limit: args.limit + 1,
-    };
-    let found = session.store().find_keys(&wanted).await?;
-    let rows = found.into_iter().map(KeyFound::from).collect();
-    session.output.show(&Page::cut(rows, args.limit, |last: &KeyFound| last.key.key_id.to_string()))
+    let Args { project, role, unused, never_used, expiring, after, limit } = args;
+    let which = WhichKeys { project, role, unused, never_used, expiring, after, limit };
+    session.output.show(&session.house.keys(which).await?)
 }
 
 #[derive(Debug, clap::Args)]
@@ -87,10 +70,11 @@ pub(in crate::cli) struct HygieneArgs {
 }
 
 pub(super) async fn hygiene(session: &Session, args: HygieneArgs) -> Result<(), Failure> {
+    let here = session.here("`key hygiene`")?;
     if let Some(project) = &args.project {
-        session.project(project).await?;
+        here.stored_project(project).await?;
     }
-    let now = session.acts.clock.now();
+    let now = here.acts.clock.now();
     let span = |days: Option<Days>, usual: u32| days.or(Days::new(usual)).map(Days::span).unwrap_or_default();
     let terms = Terms {
         unused_since: now.before(span(args.unused, UNUSED_DAYS)),
@@ -101,14 +85,14 @@ pub(super) async fn hygiene(session: &Session, args: HygieneArgs) -> Result<(), 
         within: args.project.map_or(Reach::Everywhere, |project| Reach::Within([project].into())),
         key: args.key,
         terms,
-        log_since: now.before(span(args.over_broad, OVER_BROAD_DAYS).min(session.retention)),
+        log_since: now.before(span(args.over_broad, OVER_BROAD_DAYS).min(here.retention)),
         log_until: None,
         // Whoever sits here may wait, and can end it.
         log_rows: u64::MAX,
         after: args.after,
         limit: args.limit,
     };
-    let report = examine(session.store(), &question).await?;
+    let report = examine(here.store(), &question).await?;
     let items = report.keys.into_iter().map(HygieneRow::from).collect();
     session.output.show(&Page { items, next: report.next.map(|last| last.to_string()) })
 }

@@ -10,15 +10,12 @@ mod secret;
 mod view;
 
 use crate::domain::KeyId;
-use crate::domain::grant::MintRecord;
-use crate::store::{Error as StoreError, Lookup};
 
 use super::failure::Failure;
 use super::session::Session;
 
 pub(super) use create::warn_of_unknown;
 pub(super) use scan::run as scan;
-use view::KeyWhole;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -76,12 +73,5 @@ impl Command {
 }
 
 async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {
-    let record = record(session, id).await?;
-    session.output.show(&KeyWhole::from(record))
-}
-
-/// All that is stored of a key, which must be there.
-pub(super) async fn record(session: &Session, id: &KeyId) -> Result<MintRecord, Failure> {
-    let found = session.store().mint_record(&Lookup::Id(id.clone())).await?;
-    Ok(found.value.ok_or(StoreError::Missing("API key"))?)
+    session.output.show(&session.house.key(id).await?)
 }

@@ -10,8 +10,7 @@ use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry, WhyArgs};
 use crate::domain::{KeyId, SecretId, Timestamp};
 
-use super::record;
-use super::view::{SecretRow, Shown, write_secret};
+use super::view::{Shown, write_secret};
 
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::cli) enum Command {
@@ -61,16 +60,15 @@ impl Command {
 }
 
 async fn add(session: &Session, key: KeyId, expires: Option<Expiry>, why: WhyArgs) -> Result<(), Failure> {
-    let expires_at = expires.map(|expiry| expiry.from(session.acts.clock.now())).transpose()?;
-    let (done, made) = session.acts.add_secret(&key, expires_at, &why.into()).await?;
+    let expires_at = expires.map(|expiry| expiry.from(session.clock.now())).transpose()?;
+    let (done, made) = session.house.add_secret(&key, expires_at, &why.into()).await?;
     let done = KeyActed::of(&key, &done);
     let added = SecretAdded { done, secret_id: made.id, expires_at: expires_at.map(Timestamp::secs) };
     session.output.show(&Shown { key: added, secret: made.secret.expose() })
 }
 
 async fn list(session: &Session, key: &KeyId) -> Result<(), Failure> {
-    let record = record(session, key).await?;
-    session.output.show(&Page::whole(record.secrets.iter().map(SecretRow::of).collect()))
+    session.output.show(&Page::whole(session.house.key(key).await?.secrets))
 }
 
 async fn expire(
@@ -79,8 +77,8 @@ async fn expire(
     delay: Duration,
     why: WhyArgs,
 ) -> Result<(), Failure> {
-    let done = session.acts.expire_secret(&key, &secret, delay, &why.into()).await?;
-    let left = record(session, &key).await?.secrets;
+    let done = session.house.expire_secret(&key, &secret, delay, &why.into()).await?;
+    let left = session.house.key(&key).await?.secrets;
     if delay.is_zero() && left.is_empty() {
         session
             .output
@@ -88,11 +86,7 @@ async fn expire(
     }
     session.output.show(&SecretEnded {
         done: KeyActed::of(&key, &done),
-        expires_at: left
-            .iter()
-            .map(SecretRow::of)
-            .find(|left| left.secret_id == secret)
-            .and_then(|left| left.expires_at),
+        expires_at: left.iter().find(|left| left.secret_id == secret).and_then(|left| left.expires_at),
         secret_id: secret,
     })
 }

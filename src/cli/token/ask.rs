@@ -11,10 +11,10 @@ use serde_json::Value;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::remote::Reach;
 use crate::cli::failure::Failure;
 use crate::cli::input;
 use crate::cli::output::Output;
+use crate::cli::remote::{Reach, Remote};
 use crate::cli::values;
 use crate::config::Environment;
 use crate::domain::{Audience, Lifetime, ScopeSet};
@@ -53,9 +53,30 @@ struct Credentials {
 }
 
 /// What was granted: the whole answer, and what it grants.
-pub(super) struct Answered {
-    pub(super) body: Value,
-    pub(super) granted: Granted,
+pub(in crate::cli) struct Answered {
+    pub(in crate::cli) body: Value,
+    pub(in crate::cli) granted: Granted,
+}
+
+/// A key, by id and secret, becomes a token for what is wanted.
+pub(in crate::cli) async fn exchange(
+    remote: &Remote,
+    (key_id, secret): (&str, &str),
+    wanted: &Wanted,
+) -> Result<Answered, Failure> {
+    let request = remote
+        .post("/oauth/token")
+        .basic_auth(escaped(key_id), Some(escaped(secret)))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(wanted.form());
+    let (status, body) = remote.send(request).await?;
+    let body = Zeroizing::new(body);
+    if status != 200 {
+        return Err(remote.refused(status, &body));
+    }
+    let granted = answer::read(status, body.as_bytes(), wanted);
+    let granted = granted.map_err(|why| remote.failed(format!("its answer holds no token: {why}")))?;
+    Ok(Answered { body: serde_json::from_str(&body).unwrap_or_default(), granted })
 }
 
 impl Ask {
@@ -78,20 +99,7 @@ impl Ask {
             }
         };
         let remote = self.reach.server(named_by, server)?;
-        let wanted = self.wanted();
-        let request = remote
-            .post("/oauth/token")
-            .basic_auth(escaped(&credentials.key_id), Some(escaped(&credentials.secret)))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(wanted.form());
-        let (status, body) = remote.send(request).await?;
-        let body = Zeroizing::new(body);
-        if status != 200 {
-            return Err(remote.refused(status, &body));
-        }
-        let granted = answer::read(status, body.as_bytes(), &wanted);
-        let granted = granted.map_err(|why| remote.failed(format!("its answer holds no token: {why}")))?;
-        Ok(Answered { body: serde_json::from_str(&body).unwrap_or_default(), granted })
+        exchange(&remote, (&credentials.key_id, &credentials.secret), &self.wanted()).await
     }
 
     fn wanted(&self) -> Wanted {

@@ -13,10 +13,10 @@ use portcullis_guard::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::remote::Reach;
 use crate::cli::failure::Failure;
 use crate::cli::input;
 use crate::cli::output::{Output, Report, write_fields};
+use crate::cli::remote::Reach;
 use crate::cli::session::surroundings;
 use crate::cli::values;
 use crate::domain::{Audience, ScopeSet, Timestamp, TokenRefusal};

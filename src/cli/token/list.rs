@@ -2,12 +2,10 @@
 
 use crate::admin::view::TokenRow;
 use crate::cli::failure::Failure;
-use crate::cli::key;
-use crate::cli::output::{Page, Row, joined};
+use crate::cli::output::{Row, joined};
 use crate::cli::session::Session;
 use crate::cli::values::Expiry;
 use crate::domain::{KeyId, Timestamp, TokenId};
-use crate::store::IssuedRange;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -26,16 +24,8 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
-    let since = args.since.map(|since| since.ago(session.acts.clock.now()));
-    let range = IssuedRange { since, before: args.after };
-    list(session, &args.key, &range, args.limit).await
-}
-
-async fn list(session: &Session, key: &KeyId, range: &IssuedRange, limit: u32) -> Result<(), Failure> {
-    key::record(session, key).await?;
-    let tokens = session.store().issued_within(key, range, limit + 1).await?;
-    let rows = tokens.into_iter().map(TokenRow::from).collect();
-    session.output.show(&Page::cut(rows, limit, |last: &TokenRow| last.jti.to_string()))
+    let since = args.since.map(|since| since.ago(session.clock.now()));
+    session.output.show(&session.house.tokens(&args.key, since, args.after, args.limit).await?)
 }
 
 impl Row for TokenRow {

@@ -4,14 +4,15 @@ mod ask;
 mod exec;
 mod inspect;
 mod list;
-mod remote;
 mod request;
 mod revoke;
 
 use super::failure::Failure;
 use super::output::Output;
 use super::session::Session;
-use crate::config::{Environment, Settings};
+use crate::config::Environment;
+
+pub(super) use ask::exchange;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -28,19 +29,27 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Only what was issued needs an installation.
-    pub(super) async fn run(
+    /// What a client does, which needs no installation; the command itself, if it is no client's.
+    pub(super) async fn run_as_client(
         self,
-        settings: &Settings,
         environment: &Environment,
         output: Output,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Self>, Failure> {
         match self {
-            Self::List(args) => list::run(&Session::open(settings, output).await?, args).await,
-            Self::Revoke(args) => revoke::run(&Session::open(settings, output).await?, args).await,
-            Self::Request(args) => request::run(args, environment, output).await,
-            Self::Exec(args) => exec::run(args, environment, output).await,
-            Self::Inspect(args) => inspect::run(args, output).await,
+            Self::Request(args) => request::run(args, environment, output).await?,
+            Self::Exec(args) => exec::run(args, environment, output).await?,
+            Self::Inspect(args) => inspect::run(args, output).await?,
+            about_what_was_issued => return Ok(Some(about_what_was_issued)),
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::List(args) => list::run(session, args).await,
+            Self::Revoke(args) => revoke::run(session, args).await,
+            // Gone their own way already.
+            Self::Request(_) | Self::Exec(_) | Self::Inspect(_) => Ok(()),
         }
     }
 }

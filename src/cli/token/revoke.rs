@@ -23,8 +23,9 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
-    let (project, position) = session.acts.revoke_token(args.token, &args.why.into()).await?;
-    args.wait.show(session, TokenRevoked { jti: args.token, project, position }, position).await
+    let jti = args.token;
+    let done = session.house.revoke_token(jti, &args.why.into(), args.wait.span()).await?;
+    args.wait.show(session.output, &done.map(|(project, position)| TokenRevoked { jti, project, position }))
 }
 
 impl Report for TokenRevoked {

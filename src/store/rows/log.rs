@@ -2,7 +2,8 @@
 
 use sqlx::FromRow;
 
-use crate::domain::audit::AuditRow;
+use crate::domain::audit::{AuditDraft, AuditRow};
+use crate::domain::webhook::Message;
 use crate::domain::{KeyId, LiveTokenLimits, Position, ScopeSet, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::{IssuedToken, SealedRow};
@@ -108,4 +109,24 @@ impl TryFrom<AuditLogRow> for SealedRow {
 /// The hash of this row of the audit log.
 pub(in crate::store) fn hash(seq: i64, raw: &[u8]) -> Result<[u8; 32], Error> {
     Place::of("audit", &seq).bytes("hash", raw)
+}
+
+/// A row that was appended to the audit log.
+pub(in crate::store) struct Appended {
+    /// Its number.
+    pub(in crate::store) number: Position,
+    row: AuditRow,
+    hash: [u8; 32],
+}
+
+impl Appended {
+    pub(in crate::store) fn of(row: AuditRow, hash: [u8; 32]) -> Result<Self, Error> {
+        let number = Place::of("audit", &row.seq).position("seq", row.seq)?;
+        Ok(Self { number, row, hash })
+    }
+
+    /// What is told of the act, event or not, to somebody who asks for it.
+    pub(in crate::store) fn message(&self, draft: &AuditDraft) -> Message {
+        Message::whatever(draft, &self.row, &self.hash)
+    }
 }

@@ -146,3 +146,33 @@ async fn a_query_that_is_not_understood_is_refused() {
         assert_eq!(refused.problem(), no(400, "invalid_request"), "{wrong}");
     }
 }
+
+/// As the command line asks, which knows names and no cursors.
+#[tokio::test]
+async fn a_list_goes_on_after_an_item_that_is_named() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    for _ in 0..5 {
+        shop.key("orders").create().await;
+    }
+    let admin = app.administrator("").await;
+    let list = format!("/admin/v1/keys?project={}", shop.project.id);
+    let all = ids(&admin.get(&list).await.json());
+    let page = admin.get(&format!("{list}&limit=2&after={}", all[1])).await.json();
+    assert_eq!(ids(&page), all[2..4]);
+    let rest = admin.get(&format!("{list}&limit=2&cursor={}", page["next"].as_str().unwrap())).await.json();
+    assert_eq!(ids(&rest), all[4..], "its cursor goes on by itself");
+    let cursor = page["next"].as_str().unwrap();
+    for wrong in [format!("after={}&cursor={cursor}", all[0]), "after=%00".into(), "after=".into()] {
+        assert_eq!(
+            admin.get(&format!("{list}&{wrong}")).await.problem(),
+            no(400, "invalid_request"),
+            "{wrong}"
+        );
+    }
+    // What is not there is a place in the order as well, and shows nothing that may not be seen.
+    let mill = app.tenant("mill").await;
+    let limited = app.administrator(&format!("portcullis:project:{}:keys:read", mill.project.id)).await;
+    assert_eq!(ids(&limited.get("/admin/v1/keys?after=pk_live_0").await.json()), [""; 0]);
+    assert_eq!(admin.get("/admin/v1/keys?project=prj_none").await.problem(), no(404, "not_found"));
+}

@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Administrator, no};
-use crate::support::{App, Tenant};
+use crate::support::{App, Receiver, Tenant};
 
 async fn document(app: &App) -> Value {
     app.administer(Method::GET, "/openapi.json").send().await.json()
@@ -114,6 +114,7 @@ async fn what_can_only_be_read_or_is_not_known_is_refused_by_every_edit() {
     let document = document(&app).await;
     let role = roles(&shop, &admin).await;
     let (key, _) = full(&app, &shop, &admin).await;
+    let webhook = Receiver::webhook_of(&app, Some(&shop.project.id), "https://hooks.example/").await;
     let mut edits = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         if item.get("patch").is_none() {
@@ -124,6 +125,7 @@ async fn what_can_only_be_read_or_is_not_known_is_refused_by_every_edit() {
             "/admin/v1/keys/{key}" => key.clone(),
             "/admin/v1/projects/{project}" => format!("/admin/v1/projects/{}", shop.project.id),
             "/admin/v1/projects/{project}/roles/{role}" => role.clone(),
+            "/admin/v1/webhooks/{webhook}" => format!("/admin/v1/webhooks/{webhook}"),
             other => panic!("a new edit: {other}"),
         };
         let before = admin.get(&thing).await;
@@ -174,6 +176,7 @@ async fn a_member_that_is_not_known_is_refused_by_every_operation_that_takes_a_b
             // What the path names needs not be there, only to be of its kind: the body is read before.
             let named = [("{secret}", "sec_000000000000"), ("{token}", "AAAAAAAAAAAAAAAAAAAAAA")];
             let named = named.iter().fold(path.clone(), |path, (name, value)| path.replace(name, value));
+            let named = named.replace("{webhook}", "whk_0000000000000000");
             let named = named.replace("{audience}", "urn:example:1").replace(['{', '}'], "");
             let send = admin.send(method.to_uppercase().parse().unwrap(), &named).header("if-match", "*");
             let refused = send.json(&json!({ "nonsense": 1, "project": "prj_x", "name": "x" })).send().await;

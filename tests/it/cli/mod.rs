@@ -1,5 +1,6 @@
 //! The commands: the real binary in a folder of the test's own.
 
+mod afar;
 mod audit;
 mod audit_export;
 mod audit_follow;
@@ -17,12 +18,14 @@ mod import_refused;
 mod init;
 mod keys;
 mod killed;
+mod lost;
 mod master_key;
 mod nodes;
 mod postgres;
 mod projects;
 mod redact;
 mod roles;
+mod same;
 mod scan;
 mod secrets;
 mod secure_clients;
@@ -31,6 +34,7 @@ mod terminal;
 mod tls;
 mod tokens;
 mod waiting;
+mod webhooks;
 
 use home::{Home, Ran};
 use redact::{redacted, shape};

@@ -61,3 +61,4 @@ mod signing_keys;
 mod sqlite;
 mod undone;
 mod upkeep;
+mod webhooks;

@@ -25,7 +25,7 @@ use super::{Latch, TestClock};
 
 /// In front of a real database.
 pub(crate) struct Through {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     hand: Arc<Hand>,
 }
 

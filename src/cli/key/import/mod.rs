@@ -12,6 +12,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
+use crate::cli::house::Projects as _;
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::domain::ProjectId;
@@ -50,17 +51,18 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
+    let here = session.here("`key import`")?;
     let format = args.format.or_else(|| Format::of(&args.file)).ok_or_else(|| {
         Failure::Usage("--format: say whether the file is csv or jsonl; its name does not tell".into())
     })?;
-    session.project(&args.project).await?;
+    here.project(&args.project).await?;
     let (source, size) = open(&args.file)?;
     let unreadable = |source| Failure::Input { path: args.file.clone(), source };
     let mut batches =
-        Batches::new(format, Lines::of(source), args.batch, session.acts.clock.now()).map_err(unreadable)?;
+        Batches::new(format, Lines::of(source), args.batch, session.clock.now()).map_err(unreadable)?;
     let mut account = Account::new(&args)?;
-    let mut import = session.acts.import(&args.project, args.dry_run).await?;
-    account.knows(session.store().catalogue(&args.project).await?);
+    let mut import = here.acts.import(&args.project, args.dry_run).await?;
+    account.knows(here.store().catalogue(&args.project).await?);
     let mut progress = Progress::of(size, BATCHES);
     let done = carry_out(&mut batches, &mut import, &mut account, &mut progress).await;
     progress.end();

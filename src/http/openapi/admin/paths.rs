@@ -13,6 +13,7 @@ use crate::admin;
 use crate::domain::RoleName;
 use crate::domain::hygiene::MOST_DAYS;
 use crate::http::openapi::schemas::{text, whole, word};
+use crate::store::DELIVERY_STATES;
 
 use super::answers::Answers;
 use super::bodies::Takes;
@@ -88,7 +89,8 @@ impl Guarded {
         if self.asks.contains(&Asks::Name) {
             answers = answers.replayed(status);
         }
-        if self.path.contains('{') || self.takes == Takes::NewKey {
+        let names_some = matches!(self.takes, Takes::NewKey | Takes::NewWebhook);
+        if self.path.contains('{') || names_some || self.path == "/admin/v1/keys" {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
         }
@@ -118,7 +120,9 @@ impl Asks {
     fn parameters(self) -> Vec<Parameter> {
         let query = |name, schema| parameter(name, ParameterIn::Query, schema);
         match self {
-            Self::Part => vec![query("limit", between(1, 1000)), query("cursor", some(512))],
+            Self::Part => {
+                vec![query("limit", between(1, 1000)), query("cursor", some(512)), query("after", some(512))]
+            }
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
             Self::Role => vec![query("role", some(RoleName::LONGEST))],
@@ -128,6 +132,7 @@ impl Asks {
             Self::OverBroad => {
                 vec![query("over_broad_days", between(1, MOST_DAYS.into())), query("log_until", whole())]
             }
+            Self::Delivery => vec![query("state", word(&DELIVERY_STATES))],
             Self::Text => vec![query("q", some(512))],
             Self::Key => vec![query("key", some(128))],
             Self::Subject => vec![query("sub", some(512))],

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, Method, RequestBuilder};
 use serde_json::Value;
+use url::Url;
 
-use crate::cli::failure::Failure;
+use super::failure::Failure;
 use crate::config::{self, PlainHttp};
 
 /// How long an answer may take, with the connection that it comes by.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// More than any answer of a server of ours.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// More than any answer of the public listener.
 const LONGEST_ANSWER: usize = 1024 * 1024;
 /// More than any bundle of authorities, in bytes.
 const LONGEST_BUNDLE: u64 = 1024 * 1024;
@@ -36,9 +37,16 @@ pub(super) struct Reach {
 pub(super) struct Remote {
     http: Client,
     url: String,
+    /// The longest answer that is read, in bytes.
+    longest: usize,
 }
 
 impl Reach {
+    /// By TLS, and without it on the machine itself alone.
+    pub(super) fn believing(ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, plain_http: false }
+    }
+
     /// The server of this URL, which this option or file named. What it is sent is sent nowhere else.
     pub(super) fn server(&self, named_by: &str, url: &str) -> Result<Remote, Failure> {
         self.server_within(named_by, url, PATIENCE)
@@ -65,7 +73,7 @@ impl Reach {
                 why: format!("{}; name whom to believe with --ca-file", chain(&error)),
             },
         })?;
-        Ok(Remote { http, url })
+        Ok(Remote { http, url, longest: LONGEST_ANSWER })
     }
 
     fn url(&self, url: &str) -> Result<String, String> {
@@ -127,6 +135,21 @@ impl Remote {
         self.http.post(format!("{}{path}", self.url))
     }
 
+    /// The same, of which answers of so many bytes are read.
+    pub(super) fn reading(self, longest: usize) -> Self {
+        Self { longest, ..self }
+    }
+
+    /// A request to the operation at these segments of a path.
+    pub(super) fn to(&self, method: Method, path: &[&str], query: &[(&str, String)]) -> RequestBuilder {
+        let mut url = Url::parse(&self.url).expect("it was looked at when the server was named");
+        url.path_segments_mut().expect("http has paths").pop_if_empty().extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.http.request(method, url)
+    }
+
     /// A public document.
     pub(super) async fn document(&self, path: &str) -> Result<String, Failure> {
         let (status, body) = self.send(self.http.get(format!("{}{path}", self.url))).await?;
@@ -139,7 +162,7 @@ impl Remote {
         let mut answer = request.send().await.map_err(failed)?;
         let (status, mut body) = (answer.status().as_u16(), Vec::new());
         while let Some(piece) = answer.chunk().await.map_err(failed)? {
-            if body.len() + piece.len() > LONGEST_ANSWER {
+            if body.len() + piece.len() > self.longest {
                 return Err(self.failed("its answer is too long".to_owned()));
             }
             body.extend_from_slice(&piece);
