@@ -128,10 +128,10 @@ async fn permissions_by_which_nothing_was_granted_are_named_as_far_as_that_can_b
     assert_eq!((&found["findings"], &found["since"]), (&json!(["over_broad"]), &json!(made)));
     assert_eq!(found["role"], "support");
     assert_eq!(names(&report(&format!("&key={}", broad.id)).await), ["broad"]);
-    let limited = report("&limit=1").await;
-    let rest = report(&format!("&limit=2&cursor={}", limited["next"].as_str().unwrap())).await;
-    let both: usize = [&limited, &rest].iter().map(|page| page["items"].as_array().unwrap().len()).sum();
-    assert_eq!((both, &rest["next"]), (2, &json!(null)));
+    let first = report("&limit=1").await;
+    let rest = report(&format!("&limit=2&cursor={}", first["next"].as_str().unwrap())).await;
+    assert_eq!([names(&first), names(&rest)].concat().len(), 2);
+    assert_eq!(rest["next"], Value::Null);
 
     // Ten days later it is a matter of how far one looks.
     app.pass(10 * DAY).await;

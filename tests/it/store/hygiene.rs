@@ -137,7 +137,7 @@ async fn what_keys_were_granted_is_read_slice_by_slice(db: &Database) {
         let record = [&one, &two, &other][usize::try_from(n % 3).unwrap()];
         let at = later(n * 10);
         let scope = format!("s{}", n % 7);
-        let limits = Default::default();
+        let limits = portcullis::domain::LiveTokenLimits::default();
         let (jti, scope_set) = (jti_of(at), scope.parse().unwrap());
         tokens.push(IssuedToken { jti, scope: scope_set, issued_at: at, limits, ..token(record) });
         if n % 3 != 2 && (100..300).contains(&(n * 10)) {
