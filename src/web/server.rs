@@ -147,9 +147,8 @@ impl Server {
         }));
         let witness = witness(copy.clone(), records.clone());
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
-        let pepper = data_keys.pepper.clone();
-        let authenticator =
-            Authenticator::new(records, uses.clone(), throttled(throttle, &clock), pepper, clock.clone());
+        let (throttle, pepper) = (throttled(throttle, &clock), data_keys.pepper.clone());
+        let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
         let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
         let (issuance, writer) = IssuanceLog::start(issued, clock.clone());
         let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
