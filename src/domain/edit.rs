@@ -17,6 +17,7 @@ use super::api_key::{ApiKey, KeyDetails, KeyState};
 use super::audit::{Act, AuditDraft};
 use super::catalogue::{Catalogue, CatalogueScope};
 use super::feed::{Changed, FeedDraft, Tag};
+use super::leak::OnLeak;
 use super::once::Once;
 use super::project::Project;
 use super::secret::{MOST_SECRETS, SecretDigest};
@@ -185,6 +186,8 @@ pub enum ProjectEdit {
     SetLiveTokens(Option<NonZeroU32>),
     /// Its API keys themselves pass where tokens do, or pass no longer.
     SetRawKeys(bool),
+    /// Its keys are blocked when their secrets leak, or only flagged.
+    SetOnLeak(OnLeak),
 }
 
 /// An edit of a project, ready for the store.
@@ -212,6 +215,7 @@ impl ProjectEdit {
             Self::SetAlgorithm(_) => Act::SetAlgorithm,
             Self::SetLiveTokens(_) => Act::SetLiveTokens,
             Self::SetRawKeys(_) => Act::SetRawKeys,
+            Self::SetOnLeak(_) => Act::SetOnLeak,
         }
     }
 
@@ -222,7 +226,9 @@ impl ProjectEdit {
         let after = match self {
             Self::SetScope(scope, entry) => catalogue.clone().with(scope.clone(), entry.clone()),
             Self::RemoveScope(scope) => catalogue.clone().without(scope),
-            Self::AddAudience(_) | Self::SetAlgorithm(_) | Self::SetLiveTokens(_) => return false,
+            Self::AddAudience(_) | Self::SetAlgorithm(_) | Self::SetLiveTokens(_) | Self::SetOnLeak(_) => {
+                return false;
+            }
             Self::RemoveAudience(_) => return true,
             Self::SetRawKeys(allowed) => return project.raw_keys && !allowed,
         };

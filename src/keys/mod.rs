@@ -6,6 +6,7 @@ pub mod acts;
 pub mod applied;
 mod authenticate;
 pub mod import_acts;
+pub mod leak_acts;
 mod naming;
 mod project_acts;
 mod records;

@@ -8,6 +8,7 @@
 mod error;
 mod import;
 mod issued;
+mod leaks;
 mod postgres;
 mod replays;
 mod rows;
@@ -33,6 +34,7 @@ pub use crate::domain::audit::SealedRow;
 pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
+pub use leaks::{LeakNote, LeakRecord, Leaks};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use replays::{Replay, Replays};
 pub use search::{Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens};
@@ -52,6 +54,7 @@ pub trait Store:
     + SigningKeys
     + AuditLog
     + Replays
+    + Leaks
     + Search
     + Upkeep
     + Send
@@ -70,6 +73,7 @@ impl<S> Store for S where
         + SigningKeys
         + AuditLog
         + Replays
+        + Leaks
         + Search
         + Upkeep
         + Send

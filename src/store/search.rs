@@ -98,6 +98,8 @@ pub struct WantedKeys {
     pub within: Reach,
     /// Only those in this state.
     pub state: Option<KeyState>,
+    /// Only those that are flagged because a secret of theirs was reported; or only those that are not.
+    pub flagged: Option<bool>,
     /// Only those whose id or name contains this, whatever the case of the letters A to Z.
     pub text: Option<String>,
     /// Only those after this one.

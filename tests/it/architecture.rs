@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
@@ -35,10 +35,23 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
+    ("leaks", &["config", "domain", "keys", "store", "web"]),
     ("admin", &["domain", "keys", "store", "web"]),
     (
         "http",
-        &["admin", "domain", "forward_auth", "keys", "metrics", "oauth", "revocation", "store", "tls", "web"],
+        &[
+            "admin",
+            "domain",
+            "forward_auth",
+            "keys",
+            "leaks",
+            "metrics",
+            "oauth",
+            "revocation",
+            "store",
+            "tls",
+            "web",
+        ],
     ),
     (
         "cli",
@@ -50,6 +63,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
             "http",
             "installation",
             "keys",
+            "leaks",
             "signing",
             "store",
             "telemetry",

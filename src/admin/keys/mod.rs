@@ -4,6 +4,7 @@ mod act;
 mod create;
 mod details;
 mod edit;
+mod flags;
 mod secret;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .route("/admin/v1/keys/{key}", get(show).patch(edit::edit))
         .route("/admin/v1/keys/{key}/block", post(act::block))
         .route("/admin/v1/keys/{key}/unblock", post(act::unblock))
+        .route("/admin/v1/keys/{key}/clear-flags", post(flags::clear))
         .route("/admin/v1/keys/{key}/delete", post(act::delete))
         .route("/admin/v1/keys/{key}/revoke-tokens", post(act::revoke_tokens))
         .route("/admin/v1/keys/{key}/regenerate", post(secret::regenerate))
@@ -46,10 +48,13 @@ async fn list(
     let project: Option<ProjectId> = query.take("project", "`project` is no project's id")?;
     let within = caller.reach_in(project)?;
     let state = query.take("state", "`state` is active, blocked or deleted")?;
+    let flagged = query.take("flagged", "`flagged` is true or false")?;
     let text = query.text()?;
     let part = query.part::<KeyId>(&server)?;
-    let wanted = WantedKeys { within, state, text, after: part.after.clone(), limit: part.rows() };
-    let rows: Vec<KeyRow> = server.store.find_keys(&wanted).await?.into_iter().map(KeyRow::from).collect();
+    let wanted = WantedKeys { within, state, flagged, text, after: part.after.clone(), limit: part.rows() };
+    let found = server.store.find_keys(&wanted).await?;
+    let ids: Vec<KeyId> = found.iter().map(|key| key.id.clone()).collect();
+    let rows = KeyRow::all(found, server.store.flags(&ids).await?);
     Ok(Json(part.page(&server, rows, |last| last.key_id.to_string())).into_response())
 }
 
@@ -61,5 +66,6 @@ async fn show(
 ) -> Result<Response, Problem> {
     let record = caller.acts(&server).record(&key).await?;
     caller.check_key(&record.key)?;
-    Ok((etag(record.key.changed), Json(KeyWhole::from(record))).into_response())
+    let flags = caller.acts(&server).flags(&key).await?;
+    Ok((etag(record.key.changed), Json(KeyWhole::of(record, flags))).into_response())
 }

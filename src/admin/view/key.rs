@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use serde::Serialize;
 
 use crate::domain::grant::MintRecord;
+use crate::domain::leak::Flag;
 use crate::domain::{
     ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret,
     Timestamp,
@@ -43,6 +44,53 @@ pub struct KeyRow {
     pub expires_at: Option<i64>,
     /// The position of its last entry in the feed.
     pub position: Position,
+    /// Those of its secrets that were reported as leaked, until somebody clears that.
+    pub flags: Vec<FlagRow>,
+}
+
+/// A secret that was reported as leaked.
+#[derive(Debug, Serialize)]
+pub struct FlagRow {
+    /// Its public name.
+    pub secret_id: SecretId,
+    /// When it was reported.
+    pub reported_at: i64,
+    /// What kind of place it was found in, by the word of whoever reported it.
+    pub source: Option<String>,
+    /// Where that is, likewise.
+    pub url: Option<String>,
+}
+
+impl From<Flag> for FlagRow {
+    fn from(flag: Flag) -> Self {
+        let Flag { secret, at, place, .. } = flag;
+        Self { secret_id: secret, reported_at: at.secs(), source: place.source, url: place.url }
+    }
+}
+
+impl KeyRow {
+    /// Keys with those of these flags that are theirs.
+    #[must_use]
+    pub fn all(keys: Vec<ApiKey>, flags: Vec<Flag>) -> Vec<Self> {
+        let mut rows: Vec<Self> = keys.into_iter().map(Self::from).collect();
+        for flag in flags {
+            if let Some(row) = rows.iter_mut().find(|row| row.key_id == flag.key) {
+                row.flags.push(flag.into());
+            }
+        }
+        rows
+    }
+}
+
+/// What became of a key's flags.
+#[derive(Debug, Serialize)]
+pub struct FlagsCleared {
+    /// The key.
+    pub key_id: KeyId,
+    /// Its project.
+    pub project: ProjectId,
+    /// How many there were.
+    pub cleared: u64,
 }
 
 impl From<ApiKey> for KeyRow {
@@ -61,6 +109,7 @@ impl From<ApiKey> for KeyRow {
             created_at: key.created_at.secs(),
             expires_at: details.expires_at.map(Timestamp::secs),
             position: key.changed,
+            flags: Vec::new(),
             audiences: details.audiences,
             name: details.name,
         }
@@ -77,10 +126,14 @@ pub struct KeyWhole {
     pub secrets: Vec<SecretRow>,
 }
 
-impl From<MintRecord> for KeyWhole {
-    fn from(record: MintRecord) -> Self {
+impl KeyWhole {
+    /// As it is stored.
+    #[must_use]
+    pub fn of(record: MintRecord, flags: Vec<Flag>) -> Self {
         let secrets = record.secrets.iter().map(SecretRow::of).collect();
-        Self { key: record.key.into(), secrets }
+        let mut key = KeyRow::from(record.key);
+        key.flags = flags.into_iter().map(FlagRow::from).collect();
+        Self { key, secrets }
     }
 }
 

@@ -10,7 +10,9 @@ mod project;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
-pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};
+pub use key::{
+    FlagRow, FlagsCleared, KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown,
+};
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};

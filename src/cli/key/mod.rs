@@ -3,14 +3,16 @@
 mod act;
 mod create;
 mod edit;
+mod flags;
 mod import;
 mod scan;
 mod secret;
 mod view;
 
+use crate::domain::authority::Reach;
 use crate::domain::grant::MintRecord;
 use crate::domain::{KeyId, ProjectId};
-use crate::store::{Error as StoreError, Lookup};
+use crate::store::{Error as StoreError, Lookup, WantedKeys};
 
 use super::failure::Failure;
 use super::output::Page;
@@ -30,6 +32,9 @@ pub(super) enum Command {
         /// The project.
         #[arg(long, value_name = "ID")]
         project: ProjectId,
+        /// Only those of which a secret was reported as leaked.
+        #[arg(long)]
+        flagged: bool,
         /// Only those after this one.
         #[arg(long, value_name = "ID")]
         after: Option<KeyId>,
@@ -51,6 +56,8 @@ pub(super) enum Command {
     Unblock(act::Args),
     /// Stop a key for ever and revoke its tokens.
     Delete(act::DeleteArgs),
+    /// Clear what was reported of a key's secrets: somebody has looked into it. The key stays as it is.
+    ClearFlags(act::Args),
     /// Revoke a key's tokens; the key works on.
     RevokeTokens(act::Args),
     /// Give a key a new secret in place of the old ones; its tokens live on.
@@ -67,12 +74,15 @@ impl Command {
         match self {
             Self::Create(args) => create::run(session, args).await,
             Self::Import(args) => import::run(session, args).await,
-            Self::List { project, after, limit } => list(session, &project, after.as_ref(), limit).await,
+            Self::List { project, flagged, after, limit } => {
+                list(session, project, flagged, (after, limit)).await
+            }
             Self::Show { key } => show(session, &key).await,
             Self::Edit(args) => edit::run(session, args).await,
             Self::Block(args) => act::block(session, args).await,
             Self::Unblock(args) => act::unblock(session, args).await,
             Self::Delete(args) => act::delete(session, args).await,
+            Self::ClearFlags(args) => flags::clear(session, args).await,
             Self::RevokeTokens(args) => act::revoke_tokens(session, args).await,
             Self::Regenerate(args) => act::regenerate(session, args).await,
             Self::Scan(args) => scan(&args, session.output),
@@ -83,19 +93,24 @@ impl Command {
 
 async fn list(
     session: &Session,
-    project: &ProjectId,
-    after: Option<&KeyId>,
-    limit: u32,
+    project: ProjectId,
+    flagged: bool,
+    (after, limit): (Option<KeyId>, u32),
 ) -> Result<(), Failure> {
-    session.project(project).await?;
-    let keys = session.store().keys(project, after, limit + 1).await?;
-    let rows = keys.into_iter().map(KeyRow::from).collect();
+    session.project(&project).await?;
+    let within = Reach::Within([project].into());
+    let flagged = flagged.then_some(true);
+    let wanted = WantedKeys { within, state: None, flagged, text: None, after, limit: limit + 1 };
+    let keys = session.store().find_keys(&wanted).await?;
+    let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
+    let rows = KeyRow::all(keys, session.store().flags(&ids).await?);
     session.output.show(&Page::cut(rows, limit, |last: &KeyRow| last.key_id.to_string()))
 }
 
 async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {
     let record = record(session, id).await?;
-    session.output.show(&KeyWhole::from(record))
+    let flags = session.acts.flags(id).await?;
+    session.output.show(&KeyWhole::of(record, flags))
 }
 
 /// All that is stored of a key, which must be there.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::cli::output::{Report, Row, joined, limit, write_fields};
 use crate::domain::{KeyId, Timestamp};
 
-pub(super) use crate::admin::view::{KeyRow, KeyWhole, SecretRow, Shown};
+pub(super) use crate::admin::view::{FlagRow, KeyRow, KeyWhole, SecretRow, Shown};
 
 impl Row for KeyRow {
     const NOTHING: &'static str = "The project has no API keys.";
@@ -15,7 +15,7 @@ impl Row for KeyRow {
         vec![
             self.key_id.to_string(),
             self.name.clone(),
-            self.state.to_string(),
+            if self.flags.is_empty() { self.state.to_string() } else { format!("{}, flagged", self.state) },
             joined(&self.permissions, "-"),
             joined(&self.allowlist, "any"),
         ]
@@ -39,6 +39,14 @@ fn fields(key: &KeyRow) -> Vec<(&'static str, String)> {
         ("created", time(key.created_at)),
         ("expires", key.expires_at.map_or_else(|| "never".to_owned(), time)),
     ]
+}
+
+/// What was reported of a secret.
+fn flagged(flag: &FlagRow) -> String {
+    let (secret, at) = (&flag.secret_id, Timestamp::from_secs(flag.reported_at));
+    let place: Vec<&str> = [&flag.source, &flag.url].into_iter().flatten().map(String::as_str).collect();
+    let place = if place.is_empty() { String::new() } else { format!(": {}", place.join(" ")) };
+    format!("{secret} was reported as leaked {at}{place}")
 }
 
 /// When a secret was used last, and from where.
@@ -65,6 +73,7 @@ impl Row for SecretRow {
 impl Report for KeyWhole {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut fields = fields(&self.key);
+        fields.extend(self.key.flags.iter().map(|flag| ("flag", flagged(flag))));
         for secret in &self.secrets {
             let end = secret.expires_at.map(|end| format!(", ends {}", Timestamp::from_secs(end)));
             let used = last_use(secret).map(|used| format!(", last used {used}"));

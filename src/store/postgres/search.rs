@@ -46,6 +46,8 @@ impl Search for PostgresStore {
              AND ($3::text IS NULL OR state = $3) \
              AND ($4::text IS NULL OR strpos(lower(id COLLATE \"C\"), lower($4 COLLATE \"C\")) > 0 \
                OR strpos(lower(name COLLATE \"C\"), lower($4 COLLATE \"C\")) > 0) \
+             AND ($6::boolean IS NULL OR $6 = EXISTS (\
+               SELECT 1 FROM leak_reports AS r WHERE r.key = api_keys.id AND r.cleared_at IS NULL)) \
              ORDER BY id LIMIT $5",
         )
         .bind(wanted.after.as_ref().map_or("", KeyId::as_str))
@@ -53,6 +55,7 @@ impl Search for PostgresStore {
         .bind(wanted.state.map(KeyState::as_str))
         .bind(&wanted.text)
         .bind(i64::from(wanted.limit))
+        .bind(wanted.flagged)
         .fetch_all(&mut *work)
         .await?;
         work.commit().await?;
@@ -62,7 +65,7 @@ impl Search for PostgresStore {
     async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed \
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, on_leak, created_at, changed \
              FROM projects WHERE id > $1 \
              AND ($2::text IS NULL OR id IN (SELECT jsonb_array_elements_text($2::jsonb))) \
              AND ($3::text IS NULL OR strpos(lower(id COLLATE \"C\"), lower($3 COLLATE \"C\")) > 0 \

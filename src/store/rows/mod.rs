@@ -6,6 +6,7 @@ mod feed;
 mod installation;
 mod key;
 mod key_part;
+mod leak;
 mod log;
 mod project;
 
@@ -22,6 +23,7 @@ pub(super) use feed::{FeedRow, HeartbeatRow, page, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
 pub(super) use key::{KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;
+pub(super) use leak::{FlagRow, earlier, owners};
 pub(super) use log::{AuditLogRow, IssuedRow, hash};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
 

@@ -14,6 +14,7 @@ mod import;
 mod installation;
 mod issued;
 mod keys;
+mod leaks;
 mod live_tokens;
 mod outside;
 mod projects;

@@ -43,6 +43,8 @@ impl Search for SqliteStore {
              AND ($2 IS NULL OR project IN (SELECT value FROM json_each($2))) \
              AND ($3 IS NULL OR state = $3) \
              AND ($4 IS NULL OR instr(lower(id), lower($4)) > 0 OR instr(lower(name), lower($4)) > 0) \
+             AND ($6 IS NULL OR $6 = EXISTS (\
+               SELECT 1 FROM leak_reports AS r WHERE r.key = api_keys.id AND r.cleared_at IS NULL)) \
              ORDER BY id LIMIT $5",
         )
         .bind(wanted.after.as_ref().map_or("", KeyId::as_str))
@@ -50,6 +52,7 @@ impl Search for SqliteStore {
         .bind(wanted.state.map(KeyState::as_str))
         .bind(&wanted.text)
         .bind(wanted.limit)
+        .bind(wanted.flagged)
         .fetch_all(&mut *self.read().await?)
         .await?;
         rows.into_iter().map(ApiKey::try_from).collect()
@@ -57,7 +60,7 @@ impl Search for SqliteStore {
 
     async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed \
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, on_leak, created_at, changed \
              FROM projects WHERE id > $1 \
              AND ($2 IS NULL OR id IN (SELECT value FROM json_each($2))) \
              AND ($3 IS NULL OR instr(lower(id), lower($3)) > 0 OR instr(lower(name), lower($3)) > 0) \

@@ -3,6 +3,7 @@
 mod authority;
 mod bodies;
 mod creation;
+mod flags;
 mod keys;
 mod lists;
 mod logs;

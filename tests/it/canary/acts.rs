@@ -25,7 +25,8 @@ async fn whole_life(program: Program, master: Option<String>) {
     let admin = fs::read_to_string(program.path("portcullis-data/admin-key.json")).unwrap();
     let admin: serde_json::Value = serde_json::from_str(&admin).unwrap();
     program.is_secret("the administrator's secret", admin["secret"].as_str().unwrap());
-    let server = program.serve(&[]);
+    // Patient enough to look at every report.
+    let server = program.serve(&["--throttle-address-failures", "1000000"]);
     let project = program.json(&["project", "create", "shop"])["project"].as_str().unwrap().to_owned();
     program.json(&["scope", "set", "orders:read", "--project", &project]);
     let create = ["key", "create", "--project", &project, "--name", "k", "--permission", "orders:read"];
@@ -41,6 +42,7 @@ async fn whole_life(program: Program, master: Option<String>) {
     caller.knocks().await;
     let added = program.shown(&["key", "secret", "add", &id]);
     program.json(&["key", "secret", "expire", &id, &text(&added, "secret_id")]);
+    caller.reports(&text(&added, "secret")).await;
     import(&program, &project);
     look_around(&program, &id);
     let rotated = program.json(&["signing-key", "rotate", "--algorithm", "RS256"]);
@@ -50,6 +52,8 @@ async fn whole_life(program: Program, master: Option<String>) {
     program.json(&["backup", "copy.db"]);
     be_a_client(&program, &caller);
     fail(&program, &caller.secret);
+    caller.gives_up().await;
+    look_around(&program, &id);
     server.stop();
     program.json(&["restore", "copy.db", "--replace"]);
     look_around(&program, &id);

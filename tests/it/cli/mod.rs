@@ -14,6 +14,7 @@ mod import_refused;
 mod init;
 mod keys;
 mod killed;
+mod leaks;
 mod master_key;
 mod nodes;
 mod postgres;

@@ -49,6 +49,7 @@ mod founding;
 mod import;
 mod issuance;
 mod keys;
+mod leaks;
 mod postgres;
 mod projects;
 mod quotas;

@@ -15,7 +15,8 @@ on_every_engine!(founded:
 );
 
 fn wanted(within: Reach, text: Option<&str>) -> WantedKeys {
-    WantedKeys { within, state: None, text: text.map(ToOwned::to_owned), after: None, limit: 100 }
+    let text = text.map(ToOwned::to_owned);
+    WantedKeys { within, state: None, flagged: None, text, after: None, limit: 100 }
 }
 
 fn of(projects: &[&str]) -> Reach {

@@ -1,5 +1,7 @@
 //! A database whose answers a test can hold up or spoil on their way to the server.
 
+mod leaks;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -34,6 +36,8 @@ pub(crate) struct Hand {
     pub(crate) records: Arc<Latch>,
     /// Revocations of tokens that are committed wait here on their way to whoever asked.
     pub(crate) revocations: Arc<Latch>,
+    /// Whoever has asked whether a secret was reported before waits here for the answer.
+    pub(crate) reports: Arc<Latch>,
     /// How often all of a record was read at once.
     pub(crate) whole_read: AtomicUsize,
     /// How often a project's part was read by itself.
@@ -74,6 +78,7 @@ impl Hand {
         Arc::new(Self {
             records: Latch::open(),
             revocations: Latch::open(),
+            reports: Latch::open(),
             whole_read: none(),
             parts_read: none(),
             no_parts: off(),

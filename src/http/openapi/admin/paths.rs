@@ -113,6 +113,7 @@ impl Asks {
             Self::Part => vec![query("limit", between(1, 1000)), query("cursor", some(512))],
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
+            Self::Flagged => vec![query("flagged", word(&["true", "false"]))],
             Self::Text => vec![query("q", some(512))],
             Self::Key => vec![query("key", some(128))],
             Self::Subject => vec![query("sub", some(512))],

@@ -8,7 +8,7 @@ use crate::domain::applied::Standing;
 use crate::http::openapi::schemas::Needed::{Always, Perhaps};
 use crate::http::openapi::schemas::{any_of, list, open, text, whole, word};
 
-use super::bodies::algorithm;
+use super::bodies::{algorithm, on_leak};
 
 type Members = Vec<(&'static str, RefOr<Schema>)>;
 
@@ -23,6 +23,7 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
     let pages = [
         ("Key", key()),
         ("Secret", secret()),
+        ("Flag", reported()),
         ("Project", project()),
         ("Scope", vec![("scope", text()), ("description", text()), ("includes", list(text()))]),
         ("Audience", vec![("audience", text())]),
@@ -42,6 +43,7 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("KeyWhole", object([key(), vec![("secrets", list(named("Secret")))]].concat())),
         ("KeyMade", with_secret(key())),
         ("KeyActed", awaited(acted())),
+        ("FlagsCleared", object(vec![("key_id", text()), ("project", text()), ("cleared", whole())])),
         ("Applied", applied()),
         ("NodeStanding", node_standing()),
         ("Regenerated", with_secret(acted())),
@@ -154,6 +156,16 @@ fn key() -> Members {
         ("created_at", time()),
         ("expires_at", nullable(time())),
         ("position", whole()),
+        ("flags", list(named("Flag"))),
+    ]
+}
+
+fn reported() -> Members {
+    vec![
+        ("secret_id", text()),
+        ("reported_at", time()),
+        ("source", nullable(text())),
+        ("url", nullable(text())),
     ]
 }
 
@@ -183,6 +195,7 @@ fn project() -> Members {
         ("algorithm", algorithm()),
         ("live_tokens", nullable(whole())),
         ("raw_keys", flag()),
+        ("on_leak", on_leak()),
         ("created_at", time()),
         ("position", whole()),
     ]
@@ -197,6 +210,7 @@ fn project_edited() -> RefOr<Schema> {
         ("algorithm", algorithm(), Perhaps),
         ("live_tokens", nullable(whole()), Perhaps),
         ("raw_keys", flag(), Perhaps),
+        ("on_leak", on_leak(), Perhaps),
         ("scope", text(), Perhaps),
         ("audience", text(), Perhaps),
     ];
