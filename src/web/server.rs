@@ -156,9 +156,9 @@ impl Server {
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
         let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
         let (issuance, writer) = IssuanceLog::start(issued, clock.clone());
-        let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
-        let verified = VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS);
         let server = Self {
+            revoking: Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone()),
+            verified: VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS),
             issuer,
             clock,
             entropy,
@@ -166,10 +166,8 @@ impl Server {
             keyring,
             copy,
             sync,
-            verified,
             authenticator,
             uses,
-            revoking,
             metrics: Metrics::default(),
             streams: Arc::default(),
             issuance,

@@ -28,14 +28,10 @@ pub struct Place {
 impl Place {
     /// What is kept of it. Neither the reported secrets nor any other of ours is in it, plain or percent-encoded.
     #[must_use]
-    pub fn told<'a>(
-        source: Option<&str>,
-        url: Option<&str>,
-        reported: impl Iterator<Item = &'a Secret> + Clone,
-    ) -> Self {
+    pub fn told(source: Option<&str>, url: Option<&str>, reported: &[&Secret]) -> Self {
         let kept = |text: Option<&str>, most| {
             let text = text.map(str::trim).filter(|text| !text.is_empty())?;
-            let shown = without_secrets(text, reported.clone());
+            let shown = without_secrets(text, reported);
             let shown = shown.replace(char::is_control, "\u{FFFD}");
             Some(shown.chars().take(most).collect())
         };
@@ -44,16 +40,17 @@ impl Place {
 }
 
 /// The text with masks where it held secrets.
-fn without_secrets<'a>(text: &str, reported: impl Iterator<Item = &'a Secret> + Clone) -> String {
-    let reported = reported.map(Secret::expose).filter(|secret| secret.len() >= SHORTEST_SECRET);
+fn without_secrets(text: &str, reported: &[&Secret]) -> String {
+    let reported = reported.iter().map(|secret| secret.expose());
+    let reported: Vec<&str> = reported.filter(|secret| secret.len() >= SHORTEST_SECRET).collect();
     let holds = |text: &str| {
-        reported.clone().any(|secret| text.contains(secret)) || secrets_in(text.as_bytes()).next().is_some()
+        reported.iter().any(|secret| text.contains(secret)) || secrets_in(text.as_bytes()).next().is_some()
     };
     if !holds(text) {
         return if holds(&decoded(text)) { WITHHELD.to_owned() } else { text.to_owned() };
     }
     let mut masked = text.to_owned();
-    for secret in reported.clone() {
+    for secret in &reported {
         if masked.contains(secret) {
             masked = masked.replace(secret, MASK);
         }
@@ -91,15 +88,12 @@ fn decoded_once(text: &str) -> String {
     let (bytes, mut decoded, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
     let digit = |at: usize| bytes.get(at).and_then(|digit| char::from(*digit).to_digit(16));
     while let Some(byte) = bytes.get(at) {
-        match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push(u8::try_from(high << 4 | low).unwrap_or(b'%'));
-                at += 3;
-            }
-            _ => {
-                decoded.push(*byte);
-                at += 1;
-            }
+        if let (b'%', Some(high), Some(low)) = (byte, digit(at + 1), digit(at + 2)) {
+            decoded.push(u8::try_from(high << 4 | low).unwrap_or(b'%'));
+            at += 3;
+        } else {
+            decoded.push(*byte);
+            at += 1;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()
@@ -115,7 +109,7 @@ mod tests {
     fn url(text: &str, reported: &[&str]) -> String {
         let reported: Vec<Secret> =
             reported.iter().map(|text| Secret::presented(Zeroizing::new((*text).to_owned()))).collect();
-        Place::told(None, Some(text), reported.iter()).url.unwrap_or_default()
+        Place::told(None, Some(text), &reported.iter().collect::<Vec<_>>()).url.unwrap_or_default()
     }
 
     #[test]
@@ -126,7 +120,8 @@ mod tests {
         assert_eq!(url(plain, &[imported]), plain);
         assert_eq!(url(&format!("https://x?k={ours}&k={ours}&l=1"), &[]), "https://x?k=…&k=…&l=1");
         assert_eq!(url(&format!("https://x/{imported}!"), &[imported]), "https://x/…!");
-        let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let encoded =
+            |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
         for hidden in [
             encoded(imported),
             "correct%20horse%2Fbattery".to_owned(),
@@ -143,10 +138,10 @@ mod tests {
 
     #[test]
     fn a_place_is_short_and_printable() {
-        let place = Place::told(Some(" a\u{1b}[2Jb\n "), Some(&"é".repeat(9999)), [].iter());
+        let place = Place::told(Some(" a\u{1b}[2Jb\n "), Some(&"é".repeat(9999)), &[]);
         assert_eq!(place.source.as_deref(), Some("a\u{fffd}[2Jb"));
         assert_eq!(place.url.map(|url| url.chars().count()), Some(LONGEST_URL));
-        assert_eq!(Place::told(Some(" "), None, [].iter()), Place::default());
+        assert_eq!(Place::told(Some(" "), None, &[]), Place::default());
         assert_eq!(url("a%zz%", &["short"]), "a%zz%");
     }
 }

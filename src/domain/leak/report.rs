@@ -70,7 +70,7 @@ impl Report {
         if secrets.is_empty() {
             return Err(Unreadable::Nothing);
         }
-        let place = Place::told(source.as_deref(), url.as_deref(), secrets.iter());
+        let place = Place::told(source.as_deref(), url.as_deref(), &secrets.iter().collect::<Vec<_>>());
         Ok(Self { secrets, place })
     }
 }
@@ -117,9 +117,10 @@ pub fn read_matches(body: &[u8]) -> Result<Vec<Match>, Unreadable> {
             (Secret::presented(Zeroizing::new(token)), (kind, url, source))
         })
         .unzip();
+    let all: Vec<&Secret> = secrets.iter().collect();
     let told = rest
         .into_iter()
-        .map(|(kind, url, source)| (kind, Place::told(source.as_deref(), url.as_deref(), secrets.iter())));
+        .map(|(kind, url, source)| (kind, Place::told(source.as_deref(), url.as_deref(), &all)));
     let told: Vec<_> = told.collect();
     Ok(secrets.into_iter().zip(told).map(|(secret, (kind, place))| Match { secret, kind, place }).collect())
 }

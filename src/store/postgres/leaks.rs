@@ -34,14 +34,14 @@ impl Leaks for PostgresStore {
 
     async fn earlier_report(&self, key: &KeyId, secret: &SecretId) -> Result<Earlier, Error> {
         let mut work = self.one_read().await?;
-        let cleared: Option<Option<i64>> =
-            sqlx::query_scalar("SELECT cleared_at FROM leak_reports WHERE key = $1 AND secret = $2")
+        let report: Option<(Option<i64>,)> =
+            sqlx::query_as("SELECT cleared_at FROM leak_reports WHERE key = $1 AND secret = $2")
                 .bind(key.as_str())
                 .bind(secret.as_str())
                 .fetch_optional(&mut *work)
                 .await?;
         work.commit().await?;
-        Ok(rows::earlier(cleared))
+        Ok(rows::earlier(report))
     }
 
     async fn record_leak(&self, leak: &LeakRecord) -> Result<Option<Position>, Error> {

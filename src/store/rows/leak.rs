@@ -31,12 +31,12 @@ impl TryFrom<FlagRow> for Flag {
     }
 }
 
-/// What the column `cleared_at` of a report says, if there is one.
-pub(in crate::store) fn earlier(cleared_at: Option<Option<i64>>) -> Earlier {
-    match cleared_at {
+/// What a report says by its column `cleared_at`, if there is one.
+pub(in crate::store) fn earlier(report: Option<(Option<i64>,)>) -> Earlier {
+    match report {
         None => Earlier::Never,
-        Some(None) => Earlier::Flagged,
-        Some(Some(_)) => Earlier::Settled,
+        Some((None,)) => Earlier::Flagged,
+        Some((Some(_),)) => Earlier::Settled,
     }
 }
 

@@ -30,13 +30,13 @@ impl Leaks for SqliteStore {
     }
 
     async fn earlier_report(&self, key: &KeyId, secret: &SecretId) -> Result<Earlier, Error> {
-        let cleared: Option<Option<i64>> =
-            sqlx::query_scalar("SELECT cleared_at FROM leak_reports WHERE key = $1 AND secret = $2")
+        let report: Option<(Option<i64>,)> =
+            sqlx::query_as("SELECT cleared_at FROM leak_reports WHERE key = $1 AND secret = $2")
                 .bind(key.as_str())
                 .bind(secret.as_str())
                 .fetch_optional(&mut *self.read().await?)
                 .await?;
-        Ok(rows::earlier(cleared))
+        Ok(rows::earlier(report))
     }
 
     async fn record_leak(&self, leak: &LeakRecord) -> Result<Option<Position>, Error> {

@@ -100,7 +100,7 @@ async fn nothing_of_a_report_is_kept_that_holds_a_secret() {
     let stranger = "hG5fD3sA1pO9iU7yT6rE4wQ2";
     is_secret("an imported secret", &imported.secret);
     is_secret("somebody else's secret", stranger);
-    let escaped: String = imported.secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = imported.secret.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     for url in [
         format!("https://x.example/?key={}", key.secret),
         format!("https://{}@x.example/{stranger}", imported.secret),
