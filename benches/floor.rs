@@ -133,6 +133,7 @@ async fn pass_checked(State(floor): State<Arc<Floor>>, headers: HeaderMap) -> Re
 async fn main() -> std::io::Result<()> {
     let router = Router::new()
         .route("/empty", post(|| async { StatusCode::NO_CONTENT }))
+        .route("/unchanged", get(|| async { StatusCode::NOT_MODIFIED }))
         .route("/mint", post(mint))
         .route("/answer", post(answer))
         .route("/check", post(check))

@@ -25,7 +25,7 @@
 //! | [`admin`] | the administrators' REST API, one file per resource |
 //! | [`http`] | the listeners: routes, layers in order, limits, health, start and stop |
 //! | [`installation`] | the data directory: master key, founding, the server's lock |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`] | logs, and traces where they are built in |
 //! | [`cli`] | the program: `serve`, the acts of administrators, `demo` |
 //!
 //! A mint walks `http` → `oauth::token` → `oauth::flow` → `keys::Authenticator` →

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 use crate::claims::{MAX_TOKEN_BYTES, VerifiedClaims};
 use crate::error::Refusal;
@@ -42,10 +42,9 @@ struct Remembered {
 impl VerifiedTokens {
     /// Remembers at most so many tokens. The key is random, of this process alone.
     #[must_use]
-    pub fn new(key: &[u8; 32], capacity: u64) -> Self {
-        // This expiry only frees memory: what counts is judged by the caller's clock.
-        let tokens = Cache::builder().max_capacity(capacity).time_to_live(LONGEST).build();
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), tokens, misses: AtomicU64::new(0) }
+    pub fn new(key: &[u8; 32], capacity: usize) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        Self { key, tokens: Cache::new(capacity), misses: AtomicU64::new(0) }
     }
 
     /// How often a token was not among them, so that its signature was looked at.
@@ -124,9 +123,6 @@ impl Verifier {
 
 impl fmt::Debug for VerifiedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tokens.run_pending_tasks();
-        f.debug_struct("VerifiedTokens")
-            .field("remembered", &self.tokens.entry_count())
-            .finish_non_exhaustive()
+        f.debug_struct("VerifiedTokens").field("remembered", &self.tokens.len()).finish_non_exhaustive()
     }
 }

@@ -37,7 +37,7 @@ def measure():
         guard, key = server.key(project, "portcullis:revocations"), server.key(project, "orders:read")
         time.sleep(1)  # the running server has heard of them
         warm, cold, bare = judging(built["judge"], server, project, guard, key)
-        share, rate = polls.measure(server, guard)
+        share, rate, empty = polls.measure(server, guard, built["floor"])
         seen = followers.measure(server, project, key)
         alone = resource_server.measure(api, server, project, guard, key)  # stops the server
         verified = verify.measure(built, folder)
@@ -47,6 +47,7 @@ def measure():
     row("`guard.judge`, cold", f"{cold:.1f} µs, {cold / bare:.2f} of it")
     row("`guard.judge`, warm", f"{warm:.2f} µs, {warm / bare:.3f} of it")
     row(f"{rate:,.0f} conditional requests (304) a second, as of {rate * 5:,.0f} guards", f"{share:.1%} of a core")
+    row("as many empty answers of the floor, at the same pace", f"{empty:.1%} of a core")
     print()
     table("what", "median", "p99", "max")
     what = f"`key revoke-tokens` in another process to the last of {followers.FOLLOWERS:,} followers"

@@ -7,6 +7,7 @@ import time
 import urllib.request
 
 from measuring.built import scaled
+from measuring.server import Process
 
 A_SECOND = scaled(2_000)
 SECONDS = 20 if scaled(100) == 100 else 2
@@ -32,13 +33,14 @@ def where_it_stands(server, guard):
     return position, ask(position)[1]
 
 
-async def poll(server, guard):
+def question(server, path, headers):
+    head = [f"GET {path} HTTP/1.1", f"Host: {server.host()}", *headers, "", ""]
+    return "\r\n".join(head).encode()
+
+
+async def poll(server, request):
     """Share of a core that the server takes, and how many requests a second it was asked."""
-    position, tag = where_it_stands(server, guard)
     host, port = server.host().split(":")
-    head = [f"GET /oauth/revocations?nonce={NONCE}&since={position} HTTP/1.1", f"Host: {server.host()}"]
-    head += [f"Authorization: {authorization(guard)}", f"If-None-Match: {tag}", "", ""]
-    request = "\r\n".join(head).encode()
     connections = min(CONNECTIONS, A_SECOND)
     began = time.monotonic() + 0.5
 
@@ -57,11 +59,21 @@ async def poll(server, guard):
     before = server.cpu()
     done = sum(await asyncio.gather(*map(client, range(connections))))
     took = time.monotonic() - began
-    return (server.cpu() - before) / took, done / took
-
-
-def measure(server, guard):
-    share, rate = asyncio.run(poll(server, guard))
+    share, rate = (server.cpu() - before) / took, done / took
     if rate < A_SECOND * 0.95:
         raise RuntimeError(f"only {rate:.0f} polls a second: the client has too little of the machine")
     return share, rate
+
+
+def measure(server, guard, floor):
+    """What the polls cost the server, and empty answers at the same pace the floor: shares of a core."""
+    position, tag = where_it_stands(server, guard)
+    headers = [f"Authorization: {authorization(guard)}", f"If-None-Match: {tag}"]
+    path = f"/oauth/revocations?nonce={NONCE}&since={position}"
+    share, rate = asyncio.run(poll(server, question(server, path, headers)))
+    beside = Process([floor])
+    try:
+        empty, _ = asyncio.run(poll(beside, question(beside, "/unchanged", headers)))
+    finally:
+        beside.stop()
+    return share, rate, empty

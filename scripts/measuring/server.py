@@ -18,7 +18,8 @@ class Process:
     def __init__(self, command, environment=None):
         began = time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-        self.url = json.loads(self.process.stdout.readline())["public"]
+        self.ready = json.loads(self.process.stdout.readline())
+        self.url = self.ready["public"]
         self.ready_after = time.monotonic() - began
 
     def host(self):

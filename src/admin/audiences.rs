@@ -42,7 +42,9 @@ async fn add(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteProjects>,
     Two(id, audience): Two<ProjectId, Audience>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let done = caller.acts(&server).add_audience(&id, audience.clone()).await?;
     Ok((etag(done.position), Json(ProjectEdited::of(done, "audience", &audience))).into_response())
 }
@@ -52,7 +54,9 @@ async fn remove(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteProjects>,
     Two(id, audience): Two<ProjectId, Audience>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let done = caller.acts(&server).remove_audience(&id, audience.clone()).await?;
     Ok((etag(done.position), Json(ProjectEdited::of(done, "audience", &audience))).into_response())
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::problem::Problem;
+use super::query::check_untaken;
 
 /// The longest body, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -37,6 +38,7 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        check_untaken(&parts)?;
         let mut fields = Fields::of_request(&parts.headers, body, T::MAY_BE_ABSENT).await?;
         let read = T::from_fields(&mut fields)?;
         fields.end()?;

@@ -66,8 +66,10 @@ needs! {
 /// Somebody who may do what they ask for, as far as their token goes.
 #[derive(Debug)]
 pub(super) struct Caller<N> {
-    key: KeyId,
+    token: Arc<VerifiedClaims>,
     address: Option<IpAddr>,
+    /// The web origin that the request named.
+    origin: Option<Box<str>>,
     authority: Authority,
     needs: PhantomData<N>,
 }
@@ -75,13 +77,22 @@ pub(super) struct Caller<N> {
 impl<N: Needs> Caller<N> {
     /// Acts in their name and with their authority.
     pub(super) fn acts(&self, server: &Server) -> Acts {
-        let acts = server.acts(Actor::Key(self.key.clone()), self.address);
+        let acts = server.acts(Actor::Key(self.key().clone()), self.address);
         Acts { authority: self.authority.clone(), ..acts }
     }
 
     /// Their key.
-    pub(super) const fn key(&self) -> &KeyId {
-        &self.key
+    pub(super) fn key(&self) -> &KeyId {
+        &self.token.claims().client_id
+    }
+
+    /// Whether they may still ask for anything, whose answer goes on: their token has not ended, and nothing has
+    /// ended it. What it allows is what it was.
+    ///
+    /// # Errors
+    /// [`Problem::Token`], [`Problem::Unavailable`].
+    pub(super) fn check_still(&self, server: &Server) -> Result<(), Problem> {
+        judge(server, &self.token, self.address, self.origin.as_deref())
     }
 
     /// Whether they have the right to what they made before, of which this is the project.
@@ -131,15 +142,17 @@ impl<N: Needs> FromRequestParts<Arc<Server>> for Caller<N> {
 
     async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Problem> {
         let ClientAddress(address) = ClientAddress::of(&parts.headers, &parts.extensions, server);
+        let origin = origin(&parts.headers);
         let token = match Bearer::read(&parts.headers) {
-            Ok(Bearer(token)) => judge(server, token, address, origin(&parts.headers))?,
+            Ok(Bearer(token)) => server.check_signature(token).map_err(refused)?,
             Err(NoBearer::Absent) => return Err(Refused::absent().into()),
             Err(NoBearer::Malformed) => {
                 let why = "the request must carry exactly one bearer token";
                 return Err(Refused::malformed(StatusCode::BAD_REQUEST, why).into());
             }
         };
-        let caller = Self::of(token.claims(), address);
+        judge(server, &token, address, origin)?;
+        let caller = Self::of(token, address, origin);
         if !N::EVERYWHERE
             && let Some(project) = project_of(parts, server).await?
         {
@@ -158,9 +171,10 @@ impl<N: Needs> FromRequestParts<Arc<Server>> for Caller<N> {
 }
 
 impl<N: Needs> Caller<N> {
-    fn of(claims: &Claims, address: Option<IpAddr>) -> Self {
-        let authority = Authority::OfToken { scope: claims.scope.clone(), networks: claims.ips.clone() };
-        Self { key: claims.client_id.clone(), address, authority, needs: PhantomData }
+    fn of(token: Arc<VerifiedClaims>, address: Option<IpAddr>, origin: Option<&str>) -> Self {
+        let Claims { scope, ips, .. } = token.claims();
+        let authority = Authority::OfToken { scope: scope.clone(), networks: ips.clone() };
+        Self { token, address, origin: origin.map(Box::from), authority, needs: PhantomData }
     }
 }
 
@@ -168,21 +182,21 @@ impl<N: Needs> Caller<N> {
 /// looked at afterwards.
 fn judge(
     server: &Server,
-    token: &str,
+    token: &VerifiedClaims,
     address: Option<IpAddr>,
     origin: Option<&str>,
-) -> Result<Arc<VerifiedClaims>, Problem> {
+) -> Result<(), Problem> {
     let administration = ProjectId::administration();
     let ours = [default_audience(&administration, &server.issuer)];
-    let nothing = ScopeSet::default();
-    let judged = || -> Result<_, TokenRefusal> {
-        let token = server.check_signature(token)?;
-        let audience = Whose::OneOf(&ours);
-        let required = Required { scope: &nothing, audience, address: Place::From(address), origin };
-        server.verifier(&administration).judge_verified(&token, &required, &server.copy.view().gate())?;
-        Ok(token)
-    };
-    judged().map_err(|refusal| Refused::token(refusal, &nothing).map_or(Problem::Unavailable, Problem::from))
+    let (scope, audience) = (&ScopeSet::default(), Whose::OneOf(&ours));
+    let required = Required { scope, audience, address: Place::From(address), origin };
+    let judged =
+        server.verifier(&administration).judge_verified(token, &required, &server.copy.view().gate());
+    judged.map(|_| ()).map_err(refused)
+}
+
+fn refused(refusal: TokenRefusal) -> Problem {
+    Refused::token(refusal, &ScopeSet::default()).map_or(Problem::Unavailable, Problem::from)
 }
 
 /// The project that the path names, if it names one.

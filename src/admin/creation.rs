@@ -9,6 +9,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::domain::{ProjectId, Timestamp};
@@ -19,8 +21,9 @@ use crate::web::Server;
 use super::body::{Fields, FromFields, MAX_BODY_BYTES};
 use super::caller::{Caller, Needs};
 use super::problem::Problem;
+use super::query::check_untaken;
 use super::tag::etag;
-use super::view::{KeyActed, KeyRow, ProjectWhole, SecretAdded};
+use super::view::{KeyActed, KeyRow, ProjectWhole, RoleRow, SecretAdded};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -37,6 +40,7 @@ pub(super) struct Creation<T> {
 
 /// What a request is called, if anything, and what it asks for.
 pub(super) struct Named {
+    /// A mark of the name.
     name: Option<String>,
     request: [u8; 16],
 }
@@ -46,6 +50,7 @@ impl<T: FromFields> FromRequest<Arc<Server>> for Creation<T> {
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        check_untaken(&parts)?;
         let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::TooLong)?;
         let mut fields = Fields::of_bytes(&parts.headers, &bytes, T::MAY_BE_ABSENT)?;
         let body = T::from_fields(&mut fields)?;
@@ -66,7 +71,10 @@ impl Named {
                 "an Idempotency-Key is one word of 1 to 255 visible characters",
             ));
         }
-        let name = line.and_then(|line| line.to_str().ok()).map(ToOwned::to_owned);
+        // Kept for a day: and somebody may take for a name what is none of ours to keep.
+        let kept =
+            |line: &HeaderValue| URL_SAFE_NO_PAD.encode(server.mark("name of a request", &[line.as_bytes()]));
+        let name = line.map(kept);
         let request =
             server.mark("request", &[parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), body]);
         Ok(Self { name, request })
@@ -151,6 +159,11 @@ fn described(made: &Made<'_>) -> Value {
             "status": 201,
             "location": format!("/admin/v1/projects/{}", project.id),
             "body": ProjectWhole::of((*project).clone(), Vec::new(), issuer),
+        }),
+        Made::Role(project, role) => json!({
+            "status": 201,
+            "location": format!("/admin/v1/projects/{project}/roles/{}", role.name),
+            "body": RoleRow::of(project, (*role).clone()),
         }),
         Made::Secret { key, id, expires_at } => {
             let expires_at = expires_at.map(Timestamp::secs);

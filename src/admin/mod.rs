@@ -14,6 +14,7 @@ mod path;
 mod problem;
 mod projects;
 mod query;
+mod roles;
 mod scopes;
 mod signing_keys;
 mod tag;
@@ -30,7 +31,7 @@ use axum::response::Response;
 
 use crate::web::{Server, no_store};
 
-pub use audit::ORDERS as AUDIT_ORDERS;
+pub use audit::{FORMATS as AUDIT_FORMATS, MEDIA_TYPES as AUDIT_MEDIA_TYPES, ORDERS as AUDIT_ORDERS};
 pub use problem::{problem, problem_codes};
 pub use tokens::KINDS as REVOCATION_KINDS;
 pub use waiting::{LONGEST as LONGEST_WAIT, WORD as WAIT_WORD, longest_wait};
@@ -40,6 +41,7 @@ pub fn routes() -> Router<Arc<Server>> {
     let resources = [
         keys::routes(),
         projects::routes(),
+        roles::routes(),
         scopes::routes(),
         audiences::routes(),
         tokens::routes(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
-use crate::domain::{Audience, KeyId, ProjectId, Scope, SecretId, SigningKeyId, TokenId};
+use crate::domain::{Audience, KeyId, ProjectId, RoleName, Scope, SecretId, SigningKeyId, TokenId};
 
 use super::problem::Problem;
 
@@ -27,6 +27,7 @@ named!(
     KeyId = "API key",
     SecretId = "secret",
     ProjectId = "project",
+    RoleName = "role",
     Scope = "scope",
     Audience = "audience",
     TokenId = "token",

@@ -192,7 +192,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict => Self::Conflict,
             StoreError::Missing(what) => Self::Missing(what),
-            StoreError::Taken(_) => Self::Refused(error.to_string().into()),
+            StoreError::Taken(_) | StoreError::InUse { .. } => Self::Refused(error.to_string().into()),
             StoreError::Full(what) => Self::TooMany(what),
             error => {
                 let told = &error as &dyn std::error::Error;

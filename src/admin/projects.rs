@@ -86,7 +86,9 @@ async fn show(
     State(server): State<Arc<Server>>,
     _caller: Caller<ReadProjects>,
     One(id): One<ProjectId>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     // First: with what is read after it, the tag is rather too old than too young.
     let project = server.store.project(&id).await?.ok_or(Problem::Missing("project"))?;
     let audiences = server.store.audiences(&id).await?;

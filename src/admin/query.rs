@@ -32,6 +32,24 @@ pub(super) struct Query {
     question: Vec<String>,
 }
 
+/// Somebody reads the query of this request.
+#[derive(Clone, Copy)]
+struct Taken;
+
+/// Whether a query that nobody has read is empty: what would be ignored is refused, as `unblock?wait=applied`,
+/// whose sender would believe that it was waited for.
+///
+/// # Errors
+/// [`Problem::InvalidRequest`].
+pub(super) fn check_untaken(parts: &Parts) -> Result<(), Problem> {
+    let is_empty = parts.uri.query().is_none_or(str::is_empty);
+    if is_empty || parts.extensions.get::<Taken>().is_some() {
+        Ok(())
+    } else {
+        Err(Problem::InvalidRequest("this operation takes no query"))
+    }
+}
+
 /// Which part of a list is asked for.
 #[derive(Debug)]
 pub(super) struct Part<T> {
@@ -46,6 +64,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.insert(Taken);
         Self::read(parts.uri.path(), parts.uri.query().unwrap_or_default())
     }
 }

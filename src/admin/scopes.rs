@@ -72,8 +72,9 @@ async fn remove(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteProjects>,
     Two(id, scope): Two<ProjectId, Scope>,
-    Seen(expecting): Seen,
+    (Seen(expecting), query): (Seen, Query),
 ) -> Result<Response, Problem> {
+    query.end()?;
     let acts = Acts { expecting, ..caller.acts(&server) };
     let done = acts.remove_scope(&id, scope.clone()).await.map_err(Problem::of_edit)?;
     Ok((etag(done.position), Json(ProjectEdited::of(done, "scope", &scope))).into_response())

@@ -58,7 +58,9 @@ async fn show(
     State(server): State<Arc<Server>>,
     caller: Caller<ReadKeys>,
     One(jti): One<TokenId>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let found = server.store.issued_token(jti).await?;
     let seen = found.filter(|token| caller.reach().has(&token.project));
     Ok(Json(TokenRow::from(seen.ok_or(Problem::Missing("token"))?)).into_response())

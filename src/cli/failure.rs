@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::config;
 use crate::domain::TokenRefusal;
@@ -77,6 +78,14 @@ pub(super) enum Failure {
     /// The act was not carried out.
     #[error(transparent)]
     Act(#[from] acts::Error),
+    /// It was done, but that every server has applied it could not be seen in time.
+    #[error(
+        "it is done, but within {waited:?} not every server has said that it applied it; it takes effect within the minute, and `portcullis nodes` tells who follows"
+    )]
+    Unapplied {
+        /// How long was waited.
+        waited: Duration,
+    },
     /// Whoever was asked did not confirm.
     #[error("nothing was deleted")]
     Unconfirmed,
@@ -136,6 +145,7 @@ impl Failure {
             Self::Installation(error) => code_of_installation(error),
             Self::Act(acts::Error::Store(error)) => code_of_store(error),
             Self::Act(_) | Self::Refused { .. } => ("refused", 1),
+            Self::Unapplied { .. } => ("unapplied", 4),
             Self::Unconfirmed => ("unconfirmed", 1),
             Self::Audit(_) => ("audit_broken", 1),
             Self::Listen { .. } => ("listen", 3),
@@ -143,6 +153,11 @@ impl Failure {
             Self::Unhealthy(_) => ("unhealthy", 1),
             Self::Server(_) | Self::System(_) | Self::Output(_) | Self::Remote { .. } => ("unavailable", 4),
         }
+    }
+
+    /// Whether it may be otherwise in a moment.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Act(acts::Error::Store(store::Error::Unavailable(_))) | Self::Remote { .. })
     }
 
     /// What to do about it, where the message does not say so itself.
@@ -161,12 +176,14 @@ impl Failure {
             store::Error::Missing("scope") => {
                 "`portcullis scope list --project ID` names those that are there"
             }
+            store::Error::Missing("role") => "`portcullis role list --project ID` names those that are there",
             store::Error::Missing("audience") => {
                 "`portcullis audience list --project ID` names those that are there"
             }
             store::Error::Missing("signing key") => {
                 "`portcullis signing-key list` names those that are there"
             }
+            store::Error::Missing("token") => "`portcullis token list --key ID` names those of a key",
             store::Error::Missing("secret") => "`portcullis key secret list ID` names those that are there",
             store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",
             store::Error::Taken(_) => "choose another one",
@@ -213,6 +230,7 @@ fn code_of_store(error: &store::Error) -> (&'static str, u8) {
         store::Error::Conflict => ("conflict", 1),
         store::Error::Missing(_) => ("not_found", 1),
         store::Error::Taken(_) => ("taken", 1),
+        store::Error::InUse { .. } => ("in_use", 1),
         store::Error::Full(_) => ("limit", 1),
         store::Error::Elsewhere => ("elsewhere", 1),
         store::Error::Corrupt { .. } => ("damaged", 4),

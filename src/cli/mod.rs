@@ -21,12 +21,14 @@ mod output;
 mod progress;
 mod project;
 mod restore;
+mod role;
 mod scope;
 mod serve;
 mod session;
 mod signing_key;
 mod token;
 mod values;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -71,6 +73,9 @@ enum Command {
     /// The scope catalogue of a project.
     #[command(subcommand)]
     Scope(scope::Command),
+    /// Roles: named sets of permissions that keys of a project share.
+    #[command(subcommand)]
+    Role(role::Command),
     /// API keys: create, show, edit, block, delete.
     #[command(subcommand)]
     Key(key::Command),
@@ -80,7 +85,7 @@ enum Command {
     /// The key that everything else is sealed under: rotate it.
     #[command(subcommand)]
     MasterKey(master_key::Command),
-    /// Tokens: list those that a key minted, request one, run a program with one, inspect one.
+    /// Tokens: list those that a key minted, revoke, request, inspect one, run a program with one.
     #[command(subcommand)]
     Token(token::Command),
     /// The audit log: who did what.
@@ -132,10 +137,14 @@ async fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let settings = Settings::load(&cli.flags, &environment)?;
     if let Command::Serve(args) = cli.command {
-        telemetry::start(&settings.log);
-        return serve::run(settings, args, output).await;
+        let sending = telemetry::start(&settings.log, settings.traces.as_ref());
+        let served = serve::run(settings, args, output).await;
+        if let Some(sending) = sending {
+            sending.stop();
+        }
+        return served;
     }
-    telemetry::start(&settings.log.of_a_command());
+    telemetry::start(&settings.log.of_a_command(), None);
     if let Command::Init = cli.command {
         return init::run(&settings, output).await;
     }
@@ -166,6 +175,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Project(command) => command.run(session).await,
         Command::Audience(command) => command.run(session).await,
         Command::Scope(command) => command.run(session).await,
+        Command::Role(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,

@@ -53,6 +53,24 @@ impl Output {
         writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::Output)
     }
 
+    /// Gives lines of a list that goes on; whether there is still somebody who reads it.
+    pub(super) fn go_on(self, rows: &[impl Row]) -> Result<bool, Failure> {
+        let mut out = io::stdout().lock();
+        match rows.iter().try_for_each(|row| self.write_line(row, &mut out)).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            written => written.map(|()| true).map_err(Failure::Output),
+        }
+    }
+
+    fn write_line(self, row: &impl Row, out: &mut impl Write) -> io::Result<()> {
+        if self.json {
+            serde_json::to_writer(&mut *out, row)?;
+            return writeln!(out);
+        }
+        let cells: Vec<_> = row.cells().iter().map(printable).collect();
+        writeln!(out, "{}", cells.join("  "))
+    }
+
     fn write(self, report: &impl Report, out: &mut impl Write) -> io::Result<()> {
         if !self.json {
             return report.write(out);

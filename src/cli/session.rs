@@ -1,5 +1,7 @@
 //! An opened installation, in the name of whoever runs the command.
 
+use std::time::Duration;
+
 use crate::config::Settings;
 use crate::domain::audit::Actor;
 use crate::domain::{Project, ProjectId};
@@ -16,6 +18,8 @@ use super::output::Output;
 pub(super) struct Session {
     /// What can be done.
     pub(super) acts: Acts,
+    /// Beyond which age servers with these settings admit nobody.
+    pub(super) max_age: Duration,
     /// Where the answer goes.
     pub(super) output: Output,
 }
@@ -24,7 +28,8 @@ impl Session {
     /// Opens the installation of these settings, under the issuer that it has.
     pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        Ok(Self { acts: installation.acts(myself()), output })
+        let max_age = settings.revocation.max_age;
+        Ok(Self { acts: installation.acts(myself()), max_age, output })
     }
 
     pub(super) fn store(&self) -> &dyn Store {

@@ -40,6 +40,20 @@ pub(super) fn all_scopes(given: &[ScopeSet]) -> ScopeSet {
     given.iter().flat_map(ScopeSet::iter).cloned().collect()
 }
 
+/// Permissions after an edit: those given, or else those before it with some more and some fewer.
+pub(super) fn edited(
+    before: &ScopeSet,
+    given: &[ScopeSet],
+    (added, removed): (&[ScopeSet], &[ScopeSet]),
+) -> ScopeSet {
+    if !given.is_empty() {
+        return all_scopes(given);
+    }
+    let removed = all_scopes(removed);
+    let kept = before.iter().filter(|scope| !removed.contains(scope)).cloned();
+    kept.chain(all_scopes(added).iter().cloned()).collect()
+}
+
 /// All networks of a repeated argument.
 pub(super) fn all_networks(given: &[Allowlist]) -> Result<Allowlist, Failure> {
     let networks = given.iter().flat_map(|list| list.networks().iter().copied());

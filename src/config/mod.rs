@@ -17,6 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traces;
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -36,6 +37,7 @@ pub use self::{
     parse::duration,
     table::{SETTINGS, Setting},
     tls::Tls,
+    traces::Traces,
 };
 use self::{file::File, layers::Layers};
 
@@ -73,6 +75,8 @@ pub struct Settings {
     pub leak_signers: Option<NamedFile>,
     /// What is logged and how.
     pub log: Log,
+    /// Where traces are sent; none = nowhere.
+    pub traces: Option<Traces>,
     /// The master key, if the environment holds it; otherwise it is a file in `data_dir`.
     pub master_key: Option<MasterKeySetting>,
     /// What a rotation puts in its place, if the environment holds one.
@@ -184,6 +188,7 @@ impl Settings {
                 level: level.by(log_level)?,
                 level_is_set: level.origin != Origin::Default,
             },
+            traces: traces::traces(layers)?,
             master_key: MasterKeySetting::read(layers.environment, master_key::VARIABLE)?,
             new_master_key: MasterKeySetting::read(layers.environment, master_key::NEW_VARIABLE)?,
         })

@@ -196,6 +196,22 @@ pub const SETTINGS: &[Setting] = &[
         help: "error, warn, info, debug or trace",
         list: false,
     },
+    Setting {
+        name: "traces.endpoint",
+        flag: "traces-endpoint",
+        env: "PORTCULLIS_TRACES_ENDPOINT",
+        default: "",
+        help: "Collector that traces are sent to by OTLP over HTTP, as http://127.0.0.1:4318; when unset, none",
+        list: false,
+    },
+    Setting {
+        name: "traces.share",
+        flag: "traces-share",
+        env: "PORTCULLIS_TRACES_SHARE",
+        default: "0.1",
+        help: "Share of the requests that are traced, above 0 and at most 1",
+        list: false,
+    },
 ];
 
 /// The sections of the file: `listen`, `revocation`, …; a name may come more than once.

@@ -9,6 +9,7 @@ use portcullis_guard::{Allowlist, Audience, KeyId, Position, ProjectId, Scope, S
 use serde::{Deserialize, Serialize};
 
 use super::auth_method::AuthMethods;
+use super::role::RoleName;
 
 /// The longest life of a token, in seconds.
 pub const LONGEST_LIFETIME_SECS: u32 = 900;
@@ -35,8 +36,10 @@ pub struct ApiKey {
 pub struct KeyDetails {
     /// What people call it.
     pub name: String,
-    /// What its tokens may do at most.
+    /// What its tokens may do at most, beside what its role permits.
     pub permissions: ScopeSet,
+    /// The role of its project that it has, if any.
+    pub role: Option<RoleName>,
     /// Where it and its tokens may be used from.
     pub allowlist: Allowlist,
     /// How it may authenticate.
@@ -123,18 +126,21 @@ impl Lifetime {
 pub enum InvalidDetails {
     /// A tenant's key would hold a scope of Portcullis itself.
     #[error(
-        "`{0}` belongs to Portcullis itself; a project's key may hold `portcullis:introspect` and \
+        "`{0}` belongs to Portcullis itself; a project's key or role may hold `portcullis:introspect` and \
          `portcullis:revocations`, nothing else that begins with `portcullis`"
     )]
     Reserved(Scope),
     /// An administrator's key would hold a tenant's scope.
     #[error(
-        "`{0}` does not begin with `portcullis:`; keys of the project `portcullis` administer, nothing else"
+        "`{0}` does not begin with `portcullis:`; keys and roles of the project `portcullis` administer, nothing else"
     )]
     NotAdministrative(Scope),
     /// The name is empty or too long for a table.
     #[error("a name has 1 to 200 characters and no control characters")]
     Name,
+    /// The description is too long for a table, or nothing that can be read.
+    #[error("a description has at most 1000 characters, none of which is a control character")]
+    Description,
 }
 
 impl InvalidDetails {
@@ -144,6 +150,7 @@ impl InvalidDetails {
         match self {
             Self::Reserved(_) | Self::NotAdministrative(_) => "permissions",
             Self::Name => "name",
+            Self::Description => "description",
         }
     }
 }
@@ -170,16 +177,7 @@ impl KeyDetails {
     /// See [`InvalidDetails`].
     pub fn check(&self, project: &ProjectId) -> Result<(), InvalidDetails> {
         check_name(&self.name)?;
-        let administrative = project.as_str() == ProjectId::ADMINISTRATION;
-        for scope in self.permissions.iter() {
-            if administrative && !scope.is_reserved() {
-                return Err(InvalidDetails::NotAdministrative(scope.clone()));
-            }
-            if !administrative && scope.is_reserved() && !TENANT_RESERVED.contains(&scope.as_str()) {
-                return Err(InvalidDetails::Reserved(scope.clone()));
-            }
-        }
-        Ok(())
+        check_permissions(&self.permissions, project)
     }
 
     /// The life of a token, by this key alone.
@@ -187,6 +185,23 @@ impl KeyDetails {
     pub fn lifetime(&self) -> Lifetime {
         self.token_lifetime.unwrap_or(Lifetime::LONGEST)
     }
+}
+
+/// Whether keys and roles of this project may hold these (threat S50).
+///
+/// # Errors
+/// [`InvalidDetails::Reserved`], [`InvalidDetails::NotAdministrative`].
+pub(super) fn check_permissions(permissions: &ScopeSet, project: &ProjectId) -> Result<(), InvalidDetails> {
+    let administrative = project.as_str() == ProjectId::ADMINISTRATION;
+    for scope in permissions.iter() {
+        if administrative && !scope.is_reserved() {
+            return Err(InvalidDetails::NotAdministrative(scope.clone()));
+        }
+        if !administrative && scope.is_reserved() && !TENANT_RESERVED.contains(&scope.as_str()) {
+            return Err(InvalidDetails::Reserved(scope.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// Whether people can read this name in a table.

@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 
 use portcullis_guard::{Allowlist, ProjectId, Scope, ScopeSet, Timestamp};
 
-use super::api_key::{ApiKey, KeyDetails};
-use super::edit::KeyEdit;
+use super::api_key::KeyDetails;
+use super::edit::{KeyEdit, ProjectEdit};
+use super::grant::MintRecord;
+use super::worth::Worth;
 
 /// What an administrator may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -227,17 +229,32 @@ impl Authority {
     ///
     /// # Errors
     /// What is beyond.
-    pub fn check_reach(&self, details: &KeyDetails, own_end: Option<Timestamp>) -> Result<(), Beyond> {
+    pub fn check_reach(&self, worth: &Worth<'_>, own_end: Option<Timestamp>) -> Result<(), Beyond> {
         let Self::OfToken { scope, networks } = self else { return Ok(()) };
-        if let Some(beyond) = details.permissions.iter().find(|wanted| !covers(scope, wanted)) {
-            return Err(Beyond::Permission(beyond.clone()));
-        }
+        let Worth { details, role } = worth;
+        check_held(scope, details.permissions.iter().chain(role.iter()))?;
         if !details.allowlist.is_within(networks) {
             return Err(Beyond::Networks);
         }
         let outlives = own_end.is_some_and(|own| details.expires_at.is_none_or(|end| end > own));
         if outlives { Err(Beyond::End) } else { Ok(()) }
     }
+
+    /// Whether an administrators' role may become like this, by the hand of somebody whose own key ends then.
+    /// Whichever keys have it, and come to have it meanwhile, may be bound neither to networks nor to an end;
+    /// so whoever gives them something is not either.
+    ///
+    /// # Errors
+    /// What is beyond.
+    pub fn check_role(&self, permissions: &ScopeSet, own_end: Option<Timestamp>) -> Result<(), Beyond> {
+        let unbound = KeyDetails { permissions: permissions.clone(), ..KeyDetails::default() };
+        self.check_reach(&Worth { details: &unbound, role: &ScopeSet::default() }, own_end)
+    }
+}
+
+fn check_held<'a>(held: &ScopeSet, mut wanted: impl Iterator<Item = &'a Scope>) -> Result<(), Beyond> {
+    let beyond = wanted.find(|wanted| !covers(held, wanted));
+    beyond.map_or(Ok(()), |beyond| Err(Beyond::Permission(beyond.clone())))
 }
 
 impl KeyEdit {
@@ -253,11 +270,36 @@ impl KeyEdit {
     /// What the key will be worth to somebody who could not use it before; none if the edit only takes
     /// away. Whoever holds a new secret holds all that the key holds.
     #[must_use]
-    pub fn gives<'a>(&'a self, key: &'a ApiKey) -> Option<&'a KeyDetails> {
+    pub fn gives<'a>(&'a self, record: &'a MintRecord) -> Option<Worth<'a>> {
         match self {
-            Self::Details(details) => Some(details),
-            Self::Unblock | Self::Regenerate { .. } | Self::AddSecret { .. } => Some(&key.details),
+            Self::Details { details, role } => Some(Worth { details, role }),
+            Self::Unblock | Self::Regenerate { .. } | Self::AddSecret { .. } => Some(record.worth()),
             Self::Block | Self::Delete | Self::RevokeTokens | Self::ExpireSecret { .. } => None,
+        }
+    }
+}
+
+impl ProjectEdit {
+    /// The right that it needs. A role is permissions of keys: whoever may give keys theirs may edit it, and
+    /// nobody else.
+    #[must_use]
+    pub const fn right(&self) -> Right {
+        match self {
+            Self::CreateRole(..) | Self::EditRole { .. } | Self::DeleteRole(_) => Right::WriteKeys,
+            _ => Right::WriteProjects,
+        }
+    }
+
+    /// What an administrators' role will permit that it did not; nothing if the edit only takes away.
+    #[must_use]
+    pub fn gives_to_role(&self) -> Option<&ScopeSet> {
+        match self {
+            Self::CreateRole(_, details) => Some(&details.permissions),
+            Self::EditRole { role, details } => {
+                let had = |scope: &Scope| covers(&role.details.permissions, scope);
+                (!details.permissions.iter().all(had)).then_some(&details.permissions)
+            }
+            _ => None,
         }
     }
 }
@@ -314,7 +356,8 @@ mod tests {
             expires_at: end.map(Timestamp::from_secs),
             ..KeyDetails::default()
         };
-        let check = |details: &KeyDetails| maker.check_reach(details, Some(end));
+        let none = ScopeSet::default();
+        let check = |details: &KeyDetails| maker.check_reach(&Worth { details, role: &none }, Some(end));
         let permitted = "portcullis:keys:read portcullis:project:prj_x:tokens:revoke";
         assert_eq!(check(&key(permitted, "10.1.0.0/16", Some(100))), Ok(()));
         assert_eq!(check(&key("", "10.0.0.0/8", Some(99))), Ok(()));
@@ -327,6 +370,13 @@ mod tests {
         assert_eq!(check(&key(permitted, "10.1.0.0/16", Some(101))), Err(Beyond::End));
         assert_eq!(check(&key(permitted, "10.1.0.0/16", None)), Err(Beyond::End));
         let anything = key("portcullis:signing:write", "", None);
-        assert_eq!(Authority::Whole.check_reach(&anything, Some(end)), Ok(()));
+        assert_eq!(
+            Authority::Whole.check_reach(&Worth { details: &anything, role: &none }, Some(end)),
+            Ok(())
+        );
+        // What comes by a role is no less.
+        let (bare, role) = (key("", "10.0.0.0/8", Some(100)), "portcullis:audit:read".parse().unwrap());
+        let refused = maker.check_reach(&Worth { details: &bare, role: &role }, Some(end));
+        assert_eq!(refused, Err(Beyond::Permission("portcullis:audit:read".parse().unwrap())));
     }
 }

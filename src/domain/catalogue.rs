@@ -57,14 +57,17 @@ impl CatalogueScope {
             Err(InvalidEntry::Reserved)
         } else if self.includes.contains(name) {
             Err(InvalidEntry::Itself)
-        } else if self.description.chars().count() > LONGEST_DESCRIPTION
-            || self.description.chars().any(|c| c.is_control() && c != '\n')
-        {
+        } else if !is_description(&self.description) {
             Err(InvalidEntry::Description)
         } else {
             Ok(())
         }
     }
+}
+
+/// Whether people can read this below a table.
+pub(super) fn is_description(text: &str) -> bool {
+    text.chars().count() <= LONGEST_DESCRIPTION && !text.chars().any(|c| c.is_control() && c != '\n')
 }
 
 impl Catalogue {

@@ -10,23 +10,31 @@
 
 use std::num::NonZeroU32;
 
-use portcullis_guard::{Audience, KeyId, Position, Scope, Target, Timestamp};
+use portcullis_guard::{Audience, KeyId, Position, Scope, ScopeSet, Target, Timestamp};
 
 use super::algorithm::SigningAlgorithm;
 use super::api_key::{ApiKey, KeyDetails, KeyState};
 use super::audit::{Act, AuditDraft};
 use super::catalogue::{Catalogue, CatalogueScope};
 use super::feed::{Changed, FeedDraft, Tag};
+use super::grant::MintRecord;
 use super::leak::OnLeak;
 use super::once::Once;
 use super::project::Project;
+use super::role::{Role, RoleDetails, RoleName};
 use super::secret::{MOST_SECRETS, SecretDigest};
+use super::worth::Worth;
 
 /// What is done to an API key.
 #[derive(Debug)]
 pub enum KeyEdit {
     /// Its details are replaced.
-    Details(KeyDetails),
+    Details {
+        /// By these.
+        details: KeyDetails,
+        /// What the role that they name permits, in the state that the edit is decided on.
+        role: ScopeSet,
+    },
     /// It stops working.
     Block,
     /// It works again; old tokens stay dead.
@@ -96,7 +104,7 @@ impl KeyEdit {
     #[must_use]
     pub const fn act(&self) -> Act {
         match self {
-            Self::Details(_) => Act::EditKey,
+            Self::Details { .. } => Act::EditKey,
             Self::Block => Act::BlockKey,
             Self::Unblock => Act::UnblockKey,
             Self::Delete => Act::DeleteKey,
@@ -126,47 +134,26 @@ impl KeyEdit {
 
     /// Whether tokens that are out may be worth more than what the key could mint after this.
     #[must_use]
-    pub fn is_narrowing(&self, key: &ApiKey, catalogue: &Catalogue) -> bool {
+    pub fn is_narrowing(&self, before: &Worth<'_>, catalogue: &Catalogue) -> bool {
         match self {
             Self::Block | Self::Delete | Self::RevokeTokens => true,
             Self::Unblock | Self::Regenerate { .. } | Self::AddSecret { .. } | Self::ExpireSecret { .. } => {
                 false
             }
-            Self::Details(details) => !details.takes_nothing_from(&key.details, catalogue),
+            Self::Details { details, role } => !Worth { details, role }.takes_nothing_from(before, catalogue),
         }
     }
 
     /// The feed entry that goes with it.
     #[must_use]
-    pub fn feed(&self, key: &ApiKey, catalogue: &Catalogue, tag: Tag) -> FeedDraft {
-        let (project, id) = (key.project.clone(), key.id.clone());
-        if self.is_narrowing(key, catalogue) {
+    pub fn feed(&self, record: &MintRecord, tag: Tag) -> FeedDraft {
+        let (project, id) = (record.key.project.clone(), record.key.id.clone());
+        if self.is_narrowing(&record.worth(), &record.catalogue) {
             FeedDraft::revoke(Target::Key { project, key: id }, None, tag)
         } else {
             FeedDraft::changed(Changed::Key { project, key: id }, tag)
         }
     }
-}
-
-impl KeyDetails {
-    /// Whether every request that `before` granted is still granted, and no smaller, where limits of
-    /// live tokens leave a place. Meanings are compared, not lists: an empty allowlist is every
-    /// address.
-    #[must_use]
-    pub fn takes_nothing_from(&self, before: &Self, catalogue: &Catalogue) -> bool {
-        catalogue.expand(&self.permissions).covers_all(&catalogue.expand(&before.permissions))
-            && before.allowlist.is_within(&self.allowlist)
-            && before.auth_methods.is_within(&self.auth_methods)
-            && same_default_and_no_fewer(&self.audiences, &before.audiences)
-            && self.lifetime() >= before.lifetime()
-            && (before.require_scope || !self.require_scope)
-            && self.expires_at.is_none_or(|end| before.expires_at.is_some_and(|old| end >= old))
-    }
-}
-
-/// An empty list is the project's default alone, so a list in its place is no superset of it.
-fn same_default_and_no_fewer(after: &[Audience], before: &[Audience]) -> bool {
-    after.first() == before.first() && before.iter().all(|audience| after.contains(audience))
 }
 
 /// What is done to a project.
@@ -188,6 +175,17 @@ pub enum ProjectEdit {
     SetRawKeys(bool),
     /// Its keys are blocked when their secrets leak, or only flagged.
     SetOnLeak(OnLeak),
+    /// It gets a role.
+    CreateRole(RoleName, RoleDetails),
+    /// A role of it is replaced.
+    EditRole {
+        /// The role as it was read.
+        role: Role,
+        /// What it becomes.
+        details: RoleDetails,
+    },
+    /// It loses a role, which no key has.
+    DeleteRole(RoleName),
 }
 
 /// An edit of a project, ready for the store.
@@ -201,6 +199,8 @@ pub struct ProjectChange {
     pub feed: FeedDraft,
     /// What the audit log is told.
     pub audit: AuditDraft,
+    /// How what it makes is made once.
+    pub once: Option<Once>,
 }
 
 impl ProjectEdit {
@@ -216,6 +216,19 @@ impl ProjectEdit {
             Self::SetLiveTokens(_) => Act::SetLiveTokens,
             Self::SetRawKeys(_) => Act::SetRawKeys,
             Self::SetOnLeak(_) => Act::SetOnLeak,
+            Self::CreateRole(..) => Act::CreateRole,
+            Self::EditRole { .. } => Act::EditRole,
+            Self::DeleteRole(_) => Act::DeleteRole,
+        }
+    }
+
+    /// The role that it leaves behind, made or edited.
+    #[must_use]
+    pub const fn role(&self) -> Option<&RoleName> {
+        match self {
+            Self::CreateRole(name, _) => Some(name),
+            Self::EditRole { role, .. } => Some(&role.name),
+            _ => None,
         }
     }
 
@@ -228,6 +241,11 @@ impl ProjectEdit {
             Self::RemoveScope(scope) => catalogue.clone().without(scope),
             Self::AddAudience(_) | Self::SetAlgorithm(_) | Self::SetLiveTokens(_) | Self::SetOnLeak(_) => {
                 return false;
+            }
+            // No key has the role yet, or none any more.
+            Self::CreateRole(..) | Self::DeleteRole(_) => return false,
+            Self::EditRole { role, details } => {
+                return !details.takes_nothing_from(&role.details, catalogue);
             }
             Self::RemoveAudience(_) => return true,
             Self::SetRawKeys(allowed) => return project.raw_keys && !allowed,

@@ -19,6 +19,7 @@ use super::includes::{Includes, Reach};
 use super::project::Project;
 use super::quota::LiveTokenLimits;
 use super::secret::StoredSecret;
+use super::worth::Worth;
 
 /// All that a mint's decision reads, as one snapshot of the database had it.
 #[derive(Debug)]
@@ -27,13 +28,17 @@ pub struct MintRecord {
     pub key: ApiKey,
     /// Its secrets.
     pub secrets: Vec<StoredSecret>,
+    /// What its role permits; nothing, if it has none.
+    pub role: ScopeSet,
+    /// Its own permissions and its role's, if it has one.
+    both: Option<ScopeSet>,
     /// Its project.
     pub project: Arc<Project>,
     /// Its project's scope catalogue.
     pub catalogue: Arc<Catalogue>,
     /// That catalogue's includes.
     pub includes: Arc<Includes>,
-    /// What the key's permissions include.
+    /// What the key's permissions include, its role's among them.
     pub reach: Reach,
     /// Its project's own audiences.
     pub audiences: Arc<[Audience]>,
@@ -48,6 +53,8 @@ pub struct KeyPart {
     pub key: ApiKey,
     /// Its secrets.
     pub secrets: Vec<StoredSecret>,
+    /// What its role permits; nothing, if it has none.
+    pub role: ScopeSet,
     /// The position of its project's last entry, in the same snapshot. Every edit of a project moves
     /// it, so a [`ProjectPart`] of this position is what that snapshot has, whenever it was read.
     pub project_changed: Position,
@@ -88,10 +95,23 @@ impl MintRecord {
     /// The record that the parts make up, which are those of one snapshot: that of this position.
     #[must_use]
     pub fn of(key: KeyPart, part: ProjectPart, position: Position) -> Self {
-        let KeyPart { key, secrets, .. } = key;
+        let KeyPart { key, secrets, role, .. } = key;
         let ProjectPart { project, catalogue, includes, audiences } = part;
-        let reach = includes.reach(&catalogue, &key.details.permissions);
-        Self { key, secrets, project, catalogue, includes, reach, audiences, position }
+        let both = (!role.is_empty()).then(|| Worth { details: &key.details, role: &role }.permissions());
+        let reach = includes.reach(&catalogue, both.as_ref().unwrap_or(&key.details.permissions));
+        Self { key, secrets, role, both, project, catalogue, includes, reach, audiences, position }
+    }
+
+    /// What the key may do: its own permissions and its role's. Whoever asks what a key may do asks here.
+    #[must_use]
+    pub fn permissions(&self) -> &ScopeSet {
+        self.both.as_ref().unwrap_or(&self.key.details.permissions)
+    }
+
+    /// What the key is worth.
+    #[must_use]
+    pub fn worth(&self) -> Worth<'_> {
+        Worth { details: &self.key.details, role: &self.role }
     }
 
     /// What all keys of its project share.
@@ -249,17 +269,16 @@ pub(super) fn check_alive(key: &ApiKey, now: Timestamp) -> Result<(), Refusal> {
 /// Nothing named: all the key's permissions, but for the reserved ones of a tenant's key, which
 /// are granted only when named.
 fn narrow_scope(record: &MintRecord, asked: &ScopeSet) -> Result<ScopeSet, Refusal> {
-    let details = &record.key.details;
     if !asked.is_empty() {
         let administrative = record.project.id.as_str() == ProjectId::ADMINISTRATION;
         let held = |scope: &&Scope| {
-            record.includes.covers(&details.permissions, &record.reach, scope)
-                || administrative && authority::covers(&details.permissions, scope)
+            record.includes.covers(record.permissions(), &record.reach, scope)
+                || administrative && authority::covers(record.permissions(), scope)
         };
         let beyond: Vec<Scope> = asked.iter().filter(|scope| !held(scope)).cloned().collect();
         return if beyond.is_empty() { Ok(asked.clone()) } else { Err(Refusal::Scope(beyond)) };
     }
-    if details.require_scope {
+    if record.key.details.require_scope {
         return Err(Refusal::ScopeRequired);
     }
     let granted = unnamed_scope(record);
@@ -270,7 +289,7 @@ fn narrow_scope(record: &MintRecord, asked: &ScopeSet) -> Result<ScopeSet, Refus
 pub(super) fn unnamed_scope(record: &MintRecord) -> ScopeSet {
     let administrative = record.project.id.as_str() == ProjectId::ADMINISTRATION;
     let unnamed = |scope: &&Scope| administrative || !scope.is_reserved();
-    record.key.details.permissions.iter().filter(unnamed).cloned().collect()
+    record.permissions().iter().filter(unnamed).cloned().collect()
 }
 
 /// The permission that lets a key follow the feed of revocations.
@@ -278,8 +297,8 @@ pub const FOLLOW: &str = "portcullis:revocations";
 
 /// Whether a key may follow the feed, and have a token for it.
 #[must_use]
-pub fn may_follow(key: &ApiKey) -> bool {
-    key.details.permissions.iter().any(|permission| permission.as_str() == FOLLOW)
+pub fn may_follow(record: &MintRecord) -> bool {
+    record.permissions().iter().any(|permission| permission.as_str() == FOLLOW)
 }
 
 /// For whom tokens are meant that open the feed and nothing else.
@@ -300,7 +319,7 @@ fn own_audience(issuer: &str, path: &str) -> Audience {
 fn narrow_audiences(record: &MintRecord, asked: &[Audience], issuer: &str) -> Result<Audiences, Refusal> {
     let names_feed = |audience: &Audience| audience.as_str().strip_prefix(issuer) == Some("/feed");
     if asked.iter().any(names_feed) {
-        let granted = asked.iter().all(names_feed) && may_follow(&record.key);
+        let granted = asked.iter().all(names_feed) && may_follow(record);
         return Audiences::new([feed_audience(issuer)]).filter(|_| granted).ok_or(Refusal::Target);
     }
     let allowed = audiences_of(record, issuer);

@@ -28,6 +28,8 @@ pub enum Field {
     Name,
     /// What its tokens may do at most.
     Permissions,
+    /// The role that it has.
+    Role,
     /// Where it and its tokens may be used from.
     Allowlist,
     /// What its tokens may be meant for.
@@ -46,12 +48,13 @@ pub enum Field {
 
 impl Field {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Id,
         Self::Secret,
         Self::SecretSha256,
         Self::Name,
         Self::Permissions,
+        Self::Role,
         Self::Allowlist,
         Self::Audiences,
         Self::TokenLifetime,
@@ -70,6 +73,7 @@ impl Field {
             Self::SecretSha256 => "secret_sha256",
             Self::Name => "name",
             Self::Permissions => "permissions",
+            Self::Role => "role",
             Self::Allowlist => "allowlist",
             Self::Audiences => "audiences",
             Self::TokenLifetime => "token_lifetime",
@@ -142,7 +146,8 @@ impl Newcomer {
             }
             InvalidDetails::NotAdministrative(_) => Field::Permissions
                 .refused("keys of the project `portcullis` hold scopes that begin with `portcullis:` only"),
-            InvalidDetails::Name => {
+            // A key has no description.
+            InvalidDetails::Name | InvalidDetails::Description => {
                 Field::Name.refused("a name has 1 to 200 characters and no control characters")
             }
         })

@@ -9,7 +9,8 @@ use axum::response::Response;
 use tracing::{Instrument as _, Span, field};
 
 use crate::metrics::Endpoint;
-use crate::web::{ClientAddress, RefusedFor, RequestId, Server};
+use crate::telemetry;
+use crate::web::{ClientAddress, RefusedFor, RequestId, Server, is_from_proxy};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -22,8 +23,13 @@ pub(super) async fn tell(
     let id = RequestId::of(request.headers(), request.extensions(), server);
     let endpoint = Endpoint::of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let (span, began) = (span(&id, &request, server), server.clock.monotonic());
+    let is_from_proxy = is_from_proxy(request.extensions(), server);
+    telemetry::continues(&span, is_from_proxy.then(|| request.headers()));
     let mut response = answer(request).instrument(span.clone()).await;
     let took = server.clock.monotonic().saturating_sub(began);
+    if telemetry::are_sent() {
+        span.record("http.response.status_code", i64::from(response.status().as_u16()));
+    }
     span.in_scope(|| ended(response.status(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
     count(server, endpoint, &response, took);
     let id = HeaderValue::from_str(id.as_str()).expect("an id is of letters, digits, `.`, `_` and `-`");
@@ -58,6 +64,8 @@ fn reason_of(status: StatusCode) -> &'static str {
 /// At the highest level, so that it is in every line, however little is logged.
 fn span(id: &RequestId, request: &Request, server: &Server) -> Span {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let name =
+        telemetry::are_sent().then(|| format!("{} {}", method(request.method()), route.unwrap_or("none")));
     let ClientAddress(address) = ClientAddress::of(request.headers(), request.extensions(), server);
     tracing::error_span!(
         "request",
@@ -65,6 +73,10 @@ fn span(id: &RequestId, request: &Request, server: &Server) -> Span {
         http.method = method(request.method()),
         http.route = route.unwrap_or("none"),
         client.network = ClientAddress(address).network().map(field::display),
+        trace.id = field::Empty,
+        otel.name = name.as_deref(),
+        otel.kind = name.as_ref().map(|_| "server"),
+        http.response.status_code = field::Empty,
     )
 }
 

@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use tracing::instrument;
+
 use crate::domain::QuotaFull;
 use crate::metrics::{Count, Spread};
 use crate::store::{Error as StoreError, IssuedToken, IssuedTokens, Recording};
@@ -108,6 +110,7 @@ impl IssuanceLog {
     ///
     /// # Errors
     /// See [`Error`]; on any of them the token must not leave the house.
+    #[instrument(name = "issuance.record", level = "debug", skip_all)]
     pub async fn record(&self, token: IssuedToken) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Waiting { token, answer }).map_err(|_| Error::Full)?;

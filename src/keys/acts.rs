@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use tracing::instrument;
+
 use crate::domain::api_key::InvalidDetails;
 use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::authority::{Authority, Beyond, Right};
@@ -16,7 +18,7 @@ use crate::domain::grant::MintRecord;
 use crate::domain::signing_key::SigningKeyState;
 use crate::domain::{
     ApiKey, Audience, KeyDetails, KeyId, KeyState, Pepper, Position, ProjectId, Reason, Secret, SigningKeyId,
-    Timestamp,
+    Timestamp, Worth,
 };
 use crate::entropy::Entropy;
 use crate::signing::{Error as SigningError, InvalidPrivateKey, SealingKey};
@@ -136,7 +138,8 @@ impl Acts {
         let project = self.store.project(project).await?.ok_or(StoreError::Missing("project"))?;
         details.check(&project.id)?;
         self.check_audiences(&project.id, &details).await?;
-        self.check_reach(&project.id, &details).await?;
+        let role = self.permitted_by_role(&project.id, &details).await?;
+        self.check_reach(&project.id, &Worth { details: &details, role: &role }).await?;
         let (id, secret) = Secret::generate(project.kind, &self.entropy.bytes());
         let mut key = ApiKey {
             id,
@@ -179,9 +182,11 @@ impl Acts {
         let details = edit(record.key.details.clone());
         details.check(&record.project.id)?;
         self.check_audiences(&record.project.id, &details).await?;
+        // Read after the record: if the role was edited since, so was the project, and the commit conflicts.
+        let role = self.permitted_by_role(&record.project.id, &details).await?;
         let mut detail = described(&details);
         detail["was"] = described(&record.key.details);
-        self.commit(&record, KeyEdit::Details(details), explained(detail, why)).await
+        self.commit(&record, KeyEdit::Details { details, role }, explained(detail, why)).await
     }
 
     /// Blocks, unblocks, deletes a key, or revokes its tokens. Decided anew if somebody else edits
@@ -222,14 +227,11 @@ impl Acts {
 
     /// Whether an administrator's key may be like this, by the hand of whoever acts; a tenant's has nothing
     /// to do with their own reach.
-    async fn check_reach(&self, project: &ProjectId, details: &KeyDetails) -> Result<(), Error> {
-        if project.as_str() != ProjectId::ADMINISTRATION {
-            return Ok(());
+    async fn check_reach(&self, project: &ProjectId, worth: &Worth<'_>) -> Result<(), Error> {
+        if project.as_str() == ProjectId::ADMINISTRATION {
+            self.authority.check_reach(worth, self.own_end().await?)?;
         }
-        let Actor::Key(own) = &self.actor else { return Ok(self.authority.check_reach(details, None)?) };
-        let own = self.store.key_part(&Lookup::Id(own.clone())).await?.value;
-        let own = own.ok_or(StoreError::Missing("API key"))?;
-        Ok(self.authority.check_reach(details, own.key.details.expires_at)?)
+        Ok(())
     }
 
     /// What was committed is known here before anybody is answered.
@@ -241,13 +243,14 @@ impl Acts {
     }
 
     /// Carries out an edit of a key that was decided on this record.
+    #[instrument(name = "commit", level = "debug", skip_all)]
     pub(super) async fn commit(
         &self,
         record: &MintRecord,
         edit: KeyEdit,
         detail: Value,
     ) -> Result<Done, Error> {
-        let narrowed = edit.is_narrowing(&record.key, &record.catalogue);
+        let narrowed = edit.is_narrowing(&record.worth(), &record.catalogue);
         let change = self.change(record, edit, detail).await?;
         let position = self.store.change_key(&change).await?;
         self.tell(&change.feed, change.audit.at, position);
@@ -263,8 +266,8 @@ impl Acts {
     ) -> Result<KeyChange, Error> {
         let (key, now) = (&record.key, self.clock.now());
         self.authority.check(edit.right(), Some(&key.project))?;
-        if let Some(details) = edit.gives(key) {
-            self.check_reach(&key.project, details).await?;
+        if let Some(worth) = edit.gives(record) {
+            self.check_reach(&key.project, &worth).await?;
         }
         if self.expecting.is_some_and(|expected| expected != key.changed) {
             return Err(StoreError::Conflict.into());
@@ -275,7 +278,7 @@ impl Acts {
             key: key.id.clone(),
             expected_changed: key.changed,
             expected_project: record.project.changed,
-            feed: edit.feed(key, &record.catalogue, self.tag()),
+            feed: edit.feed(record, self.tag()),
             audit: self.audit(edit.act(), Some(&key.project), key.id.as_str(), detail),
             once: Made::by(&edit, key).and_then(|made| self.once(&made)),
             edit,
@@ -341,6 +344,7 @@ fn described(details: &KeyDetails) -> Value {
     json!({
         "name": details.name,
         "permissions": details.permissions,
+        "role": details.role,
         "allowlist": details.allowlist,
         "auth_methods": details.auth_methods,
         "audiences": details.audiences,

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tracing::instrument;
+
 use super::records::{Records, Use};
 use super::throttle::Throttle;
 use super::uses::Uses;
@@ -93,6 +95,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// See [`Denied`].
+    #[instrument(name = "authenticate", level = "debug", skip_all)]
     pub async fn authenticate(
         &self,
         credentials: &Credentials,

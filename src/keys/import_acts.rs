@@ -12,7 +12,7 @@ use crate::domain::audit::Act;
 use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::grant::default_audience;
 use crate::domain::import::{Field, Newcomer, Refused};
-use crate::domain::{KeyId, ProjectId, SecretDigest, Timestamp};
+use crate::domain::{KeyId, ProjectId, RoleName, SecretDigest, Timestamp};
 use crate::store::{Arrival, Error as StoreError, KeyBatch, KeyToImport};
 
 use super::acts::{Acts, Error, TRIES};
@@ -82,15 +82,28 @@ impl Import<'_> {
     async fn judge(&self, keys: &[Newcomer]) -> Result<Vec<Verdict>, Error> {
         let mut audiences = self.acts.store.audiences(&self.project).await?;
         audiences.push(default_audience(&self.project, &self.acts.issuer));
+        let roles = self.roles_of(keys).await?;
         let judge = |key: &Newcomer| {
             key.check(&self.project)?;
-            if key.details.audiences.iter().all(|audience| audiences.contains(audience)) {
+            if key.details.role.as_ref().is_some_and(|role| !roles.contains(role)) {
+                Err(Field::Role.refused("the project has no role of this name; make it first"))
+            } else if key.details.audiences.iter().all(|audience| audiences.contains(audience)) {
                 Ok(Arrived::Imported)
             } else {
                 Err(Field::Audiences.refused("one of them is no audience of this project; add it first"))
             }
         };
         Ok(keys.iter().map(judge).collect())
+    }
+
+    /// Those of the roles that these keys name which are there.
+    async fn roles_of(&self, keys: &[Newcomer]) -> Result<HashSet<RoleName>, Error> {
+        let named: HashSet<&RoleName> = keys.iter().filter_map(|key| key.details.role.as_ref()).collect();
+        let mut there = HashSet::new();
+        for name in named {
+            there.extend(self.acts.store.role(&self.project, name).await?.map(|role| role.name));
+        }
+        Ok(there)
     }
 
     fn as_the_store_takes_it(&self, keys: impl Iterator<Item = Newcomer>, lines: (u64, u64)) -> KeyBatch {

@@ -10,6 +10,7 @@ pub mod leak_acts;
 mod naming;
 mod project_acts;
 mod records;
+mod role_acts;
 pub mod secret_acts;
 mod signing_acts;
 mod throttle;

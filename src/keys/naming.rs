@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::acts::Acts;
 use crate::domain::edit::KeyEdit;
 use crate::domain::once::{Once, REMEMBERED};
-use crate::domain::{ApiKey, KeyId, Project, SecretId, Timestamp};
+use crate::domain::{ApiKey, KeyId, Project, ProjectId, Role, SecretId, Timestamp};
 
 /// What a request that makes something is called, by whom.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub enum Made<'a> {
     Key(&'a ApiKey),
     /// A project, of this issuer.
     Project(&'a Project, &'a str),
+    /// A role of this project.
+    Role(&'a ProjectId, &'a Role),
     /// A further secret of a key.
     Secret {
         /// The key.

@@ -11,6 +11,7 @@ use crate::domain::authority::Right;
 use crate::domain::edit::{ProjectChange, ProjectEdit};
 use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::grant::is_of_issuer;
+use crate::domain::once::Once;
 use crate::domain::{
     Audience, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm,
     base62,
@@ -148,7 +149,7 @@ impl Acts {
         target: String,
         detail: Value,
     ) -> Result<Done, Error> {
-        self.authority.check(Right::WriteProjects, Some(id))?;
+        self.authority.check(edit.right(), Some(id))?;
         if id.as_str() == ProjectId::ADMINISTRATION {
             return Err(Error::BuiltIn);
         }
@@ -156,13 +157,25 @@ impl Acts {
         if self.expecting.is_some_and(|expected| expected != project.changed) {
             return Err(StoreError::Conflict.into());
         }
-        let catalogue = self.store.catalogue(id).await?;
+        self.commit_project(project, edit, (&target, detail), None).await
+    }
+
+    /// Carries out an edit of a project that was decided on this state of it.
+    pub(super) async fn commit_project(
+        &self,
+        project: Project,
+        edit: ProjectEdit,
+        (target, detail): (&str, Value),
+        once: Option<Once>,
+    ) -> Result<Done, Error> {
+        let id = project.id.clone();
+        let catalogue = self.store.catalogue(&id).await?;
         let narrowed = edit.is_narrowing(&project, &catalogue);
         let feed = edit.feed(&project, &catalogue, self.tag());
-        let audit = self.audit(edit.act(), Some(id), &target, detail);
-        let change = ProjectChange { project, edit, feed, audit };
+        let audit = self.audit(edit.act(), Some(&id), target, detail);
+        let change = ProjectChange { project, edit, feed, audit, once };
         let position = self.store.change_project(&change).await?;
         self.tell(&change.feed, change.audit.at, position);
-        Ok(Done { project: id.clone(), position, narrowed })
+        Ok(Done { project: id, position, narrowed })
     }
 }

@@ -18,6 +18,8 @@ use std::time::Duration;
 use moka::future::Cache;
 use tokio::time::timeout;
 
+use tracing::instrument;
+
 use crate::domain::feed::{Changed, FeedEntry, Published};
 use crate::domain::grant::{MintRecord, ProjectPart};
 use crate::domain::{KeyId, Position, ProjectId, SecretDigest, Target};
@@ -186,6 +188,7 @@ impl Records {
     }
 
     /// A key by itself, with what is remembered of its project if that is what it was then.
+    #[instrument(name = "key.load", level = "debug", skip_all)]
     async fn load(&self, name: &Name) -> Result<Read, Error> {
         let (history, began) = (self.newest().history, Moment::now(self.clock.as_ref()));
         let Snapshot { position, value } = within(self.store.key_part(&name.lookup())).await?;

@@ -9,6 +9,8 @@ use portcullis_guard::Freshness;
 use portcullis_guard::claims::MAX_TOKEN_BYTES;
 use serde::Serialize;
 
+use tracing::instrument;
+
 use super::error::{Error, no_store};
 use super::flow;
 use super::request::KeyRequest;
@@ -51,6 +53,7 @@ pub(super) async fn token(State(server): State<Arc<Server>>, request: KeyRequest
 }
 
 /// A token that our own list already kills is not worth its signature.
+#[instrument(name = "sign", level = "debug", skip_all)]
 fn sign_unless_killed(server: &Server, grant: &Grant) -> Result<Option<String>, Error> {
     let now = server.clock.now();
     let kid = server.keyring.signs_now(grant.algorithm, now)?;

@@ -17,6 +17,14 @@ pub enum Error {
     /// A limit is reached.
     #[error("the limit of {0} is reached")]
     Full(&'static str),
+    /// Keys have what is to go.
+    #[error("the {what} is that of {keys} API key{}; take it from them first", if *.keys == 1 { "" } else { "s" })]
+    InUse {
+        /// What it is.
+        what: &'static str,
+        /// How many keys have it.
+        keys: u64,
+    },
     /// It is not this program's to do.
     #[error("a database on a server is copied by the server's own tools")]
     Elsewhere,

@@ -11,6 +11,7 @@ mod issued;
 mod leaks;
 mod postgres;
 mod replays;
+mod roles;
 mod rows;
 mod search;
 mod signing_keys;
@@ -37,6 +38,7 @@ pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use leaks::{LeakNote, LeakRecord, Leaks};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use replays::{Replay, Replays};
+pub use roles::Roles;
 pub use search::{Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens};
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
@@ -47,6 +49,7 @@ pub trait Store:
     Installation
     + Records
     + Projects
+    + Roles
     + Keys
     + KeyImport
     + FeedLog
@@ -66,6 +69,7 @@ impl<S> Store for S where
     S: Installation
         + Records
         + Projects
+        + Roles
         + Keys
         + KeyImport
         + FeedLog
@@ -208,8 +212,9 @@ pub trait Projects: Send + Sync {
 
     /// Edits a project as it was read; a limit of live tokens that comes counts what lives, in the
     /// same transaction. [`Error::Conflict`] if its `changed` has moved,
-    /// [`Error::Missing`] if the scope or audience to remove is not there, [`Error::Taken`] if the
-    /// audience to add is some project's already.
+    /// [`Error::Missing`] if the scope, audience or role is not there that is to go or to change,
+    /// [`Error::Taken`] if the audience to add is some project's already, or the role there;
+    /// [`Error::InUse`] if keys have the role that is to go.
     async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error>;
 }
 
@@ -230,7 +235,7 @@ pub struct NewProject {
 #[async_trait]
 pub trait Keys: Send + Sync {
     /// Makes a key with its first secret; [`Error::Taken`] if its id is in use or ever was, or its
-    /// secret is in use; [`Error::Missing`] if the project is not there.
+    /// secret is in use; [`Error::Missing`] if the project, or the role, is not there.
     async fn create_key(&self, key: &NewKey) -> Result<Position, Error>;
 
     /// A project's keys by id, those after `after`, at most `limit`; deleted ones too.

@@ -38,6 +38,14 @@ impl ClientAddress {
     }
 }
 
+/// Whether who sent a request to us is a proxy that is believed.
+#[must_use]
+pub fn is_from_proxy(extensions: &Extensions, server: &Server) -> bool {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+    let trusted = &server.client_address.trusted_proxies;
+    peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
+}
+
 impl FromRequestParts<Arc<Server>> for ClientAddress {
     type Rejection = Infallible;
 

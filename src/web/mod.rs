@@ -12,7 +12,7 @@ mod server;
 mod streams;
 mod turns;
 
-pub use address::ClientAddress;
+pub use address::{ClientAddress, is_from_proxy};
 pub use app_headers::{NoAppHeaders, app_headers};
 pub use bearer::{Bearer, NoBearer};
 pub use form::{Form, FormError};
@@ -20,5 +20,5 @@ pub use metrics::{RefusedFor, metrics};
 pub use refused::{Refused, no_store, origin};
 pub use request_id::RequestId;
 pub use server::{Error as BuildError, Parts, Server};
-pub use streams::{OpenStream, STREAMS_PER_KEY, Streams};
+pub use streams::{AUDIT_STREAMS_PER_KEY, OpenStream, STREAMS_PER_KEY, Streams};
 pub use turns::{Turn, Turns};

@@ -1,13 +1,10 @@
 //! What a request is called, by us, by our proxies and in the logs of both.
 
-use std::net::SocketAddr;
-
-use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Server;
+use super::{Server, is_from_proxy};
 
 const HEADER: &str = "x-request-id";
 /// Longer ones are made for other purposes.
@@ -21,10 +18,7 @@ impl RequestId {
     /// The one that a trusted proxy gave it, or one of our own.
     #[must_use]
     pub fn of(headers: &HeaderMap, extensions: &Extensions, server: &Server) -> Self {
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
-        let trusted = &server.client_address.trusted_proxies;
-        let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)));
-        let given = is_trusted.then(|| Self::given(headers)).flatten();
+        let given = is_from_proxy(extensions, server).then(|| Self::given(headers)).flatten();
         given.unwrap_or_else(|| Self(URL_SAFE_NO_PAD.encode(server.entropy.bytes::<12>()).into()))
     }
 

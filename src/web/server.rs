@@ -20,13 +20,13 @@ use crate::revocation::{self, Copy, Follower as _, Limits, Sync};
 use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
-use crate::web::Streams;
+use crate::web::{AUDIT_STREAMS_PER_KEY, Streams};
 
 /// How often one key may revoke tokens. Revocations of keys are never limited.
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
 
 /// How many tokens are remembered as verified: a few kilobytes each at most.
-const VERIFIED_TOKENS: u64 = 10_000;
+const VERIFIED_TOKENS: usize = 10_000;
 
 /// What a running server is made of.
 pub struct Server {
@@ -56,6 +56,8 @@ pub struct Server {
     pub metrics: Metrics,
     /// Who follows the feed as a stream.
     pub streams: Arc<Streams>,
+    /// Who exports or follows the audit log.
+    pub audit_streams: Arc<Streams>,
     /// The issuance log.
     pub issuance: IssuanceLog,
     /// What clears that log of old tokens.
@@ -170,6 +172,7 @@ impl Server {
             uses,
             metrics: Metrics::default(),
             streams: Arc::default(),
+            audit_streams: Arc::new(Streams::at_most(AUDIT_STREAMS_PER_KEY)),
             issuance,
             retention,
             client_address,

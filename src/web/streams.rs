@@ -5,13 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::KeyId;
 
-/// The most streams of one key at one node. A fortieth of the connections that a node serves at most: room
+/// The most streams of the feed of one key at one node. A fortieth of the connections that a node serves at most: room
 /// for the replicas of a large service behind one key, and for many such services.
 pub const STREAMS_PER_KEY: usize = 250;
 
-/// The open streams of this node.
-#[derive(Debug, Default)]
-pub struct Streams(Mutex<HashMap<KeyId, usize>>);
+/// The most exports and followers of the audit log of one administrator's key at one node. Administrators have
+/// places of their own, and not many.
+pub const AUDIT_STREAMS_PER_KEY: usize = 8;
+
+/// The open streams of this node, of one kind.
+#[derive(Debug)]
+pub struct Streams {
+    most: usize,
+    open: Mutex<HashMap<KeyId, usize>>,
+}
 
 /// A stream that counts until this is dropped, however it ends.
 #[derive(Debug)]
@@ -20,13 +27,25 @@ pub struct OpenStream {
     key: KeyId,
 }
 
+impl Default for Streams {
+    fn default() -> Self {
+        Self::at_most(STREAMS_PER_KEY)
+    }
+}
+
 impl Streams {
+    /// So many of one key.
+    #[must_use]
+    pub fn at_most(most: usize) -> Self {
+        Self { most, open: Mutex::default() }
+    }
+
     /// A place for one more stream of this key; none if it has as many as it may.
     #[must_use]
     pub fn open(self: &Arc<Self>, key: &KeyId) -> Option<OpenStream> {
         let mut open = self.lock();
         let count = open.entry(key.clone()).or_default();
-        if *count == STREAMS_PER_KEY {
+        if *count == self.most {
             return None;
         }
         *count += 1;
@@ -40,7 +59,7 @@ impl Streams {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

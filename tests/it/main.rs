@@ -26,3 +26,4 @@ mod proxies;
 mod signing;
 mod store;
 mod support;
+mod telemetry;

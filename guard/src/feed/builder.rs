@@ -20,7 +20,7 @@ use crate::system_clock::SystemClock;
 use crate::verified::VerifiedTokens;
 
 /// How many tokens are remembered as verified, unless told otherwise.
-const REMEMBERED: u64 = 10_000;
+const REMEMBERED: usize = 10_000;
 
 /// A guard in the making.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Builder {
     manner: Manner,
     max_age: Duration,
     keys_rest: Duration,
-    remembered: u64,
+    remembered: usize,
     clock: NoDebug,
 }
 
@@ -154,7 +154,7 @@ impl Builder {
 
     /// How many tokens are remembered as verified.
     #[must_use]
-    pub fn remembering(mut self, tokens: u64) -> Self {
+    pub fn remembering(mut self, tokens: usize) -> Self {
         self.remembered = tokens;
         self
     }

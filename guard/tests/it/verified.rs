@@ -173,7 +173,8 @@ fn no_more_is_remembered_than_was_allowed() {
         check(&tokens, &EDDSA.token(&claims_with("jti", jti(number))), NOW).unwrap();
     }
     let shown = format!("{tokens:?}");
-    let count: u64 = shown.split("remembered: ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let count: usize =
+        shown.split("remembered: ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
     assert!(count <= 50 && count > 0, "{shown}");
 }
 

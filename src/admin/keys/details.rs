@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use crate::admin::body::{Field, Fields};
 use crate::admin::problem::Problem;
 use crate::domain::api_key::check_end;
-use crate::domain::{Allowlist, Audience, AuthMethod, KeyDetails, Lifetime, Scope, ScopeSet, Timestamp};
+use crate::domain::{
+    Allowlist, Audience, AuthMethod, KeyDetails, Lifetime, RoleName, Scope, ScopeSet, Timestamp,
+};
 
 /// The most audiences that one key may list.
 const MOST_AUDIENCES: usize = 32;
@@ -15,6 +17,7 @@ const MOST_AUDIENCES: usize = 32;
 pub(super) struct Given {
     name: Field<String>,
     permissions: Field<ScopeSet>,
+    role: Field<RoleName>,
     allowlist: Field<Allowlist>,
     auth_methods: Field<Vec<AuthMethod>>,
     audiences: Field<Vec<Audience>>,
@@ -29,6 +32,7 @@ impl Given {
         Ok(Self {
             name: fields.take("name")?,
             permissions: fields.take("permissions")?.and_then(scopes)?,
+            role: fields.take("role")?,
             allowlist: fields.take("allowlist")?,
             auth_methods: fields.take::<Vec<String>>("auth_methods")?.and_then(|names| methods(&names))?,
             audiences: fields.take("audiences")?.and_then(few_audiences)?,
@@ -51,6 +55,7 @@ impl Given {
         KeyDetails {
             name: self.name.over(before.name, String::new),
             permissions: self.permissions.over(before.permissions, ScopeSet::default),
+            role: self.role.map(Some).over(before.role, || None),
             allowlist: self.allowlist.over(before.allowlist, Allowlist::default),
             auth_methods: methods.over(before.auth_methods, Default::default),
             audiences: self.audiences.over(before.audiences, Vec::new),
@@ -62,7 +67,7 @@ impl Given {
     }
 }
 
-pub(super) fn scopes(scopes: Vec<Scope>) -> Result<ScopeSet, Problem> {
+pub(in crate::admin) fn scopes(scopes: Vec<Scope>) -> Result<ScopeSet, Problem> {
     if scopes.len() > ScopeSet::MOST {
         return Err(Problem::value("permissions", format!("there are more than {}", ScopeSet::MOST)));
     }

@@ -2,7 +2,7 @@
 
 mod act;
 mod create;
-mod details;
+pub(super) mod details;
 mod edit;
 mod flags;
 mod secret;
@@ -63,7 +63,9 @@ async fn show(
     State(server): State<Arc<Server>>,
     caller: Caller<ReadKeys>,
     One(key): One<KeyId>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let record = caller.acts(&server).record(&key).await?;
     caller.check_key(&record.key)?;
     let flags = caller.acts(&server).flags(&key).await?;

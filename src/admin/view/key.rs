@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::domain::grant::MintRecord;
 use crate::domain::leak::Flag;
 use crate::domain::{
-    ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, Scope, SecretId, StoredSecret,
-    Timestamp,
+    ApiKey, Audience, AuthMethods, KeyId, KeyState, Position, ProjectId, RoleName, Scope, SecretId,
+    StoredSecret, Timestamp,
 };
 use crate::keys::acts::Done;
 
@@ -26,6 +26,8 @@ pub struct KeyRow {
     pub state: KeyState,
     /// What its tokens may do at most.
     pub permissions: Vec<Scope>,
+    /// The role that it has, which may permit more.
+    pub role: Option<RoleName>,
     /// Where it may be used from; anywhere, if empty.
     pub allowlist: Vec<String>,
     /// How it may authenticate; in any way, if empty.
@@ -111,6 +113,7 @@ impl From<ApiKey> for KeyRow {
             position: key.changed,
             flags: Vec::new(),
             audiences: details.audiences,
+            role: details.role,
             name: details.name,
         }
     }
@@ -122,6 +125,8 @@ pub struct KeyWhole {
     /// The key.
     #[serde(flatten)]
     pub key: KeyRow,
+    /// What its role permits.
+    pub role_permissions: Vec<Scope>,
     /// Its secrets.
     pub secrets: Vec<SecretRow>,
 }
@@ -131,9 +136,10 @@ impl KeyWhole {
     #[must_use]
     pub fn of(record: MintRecord, flags: Vec<Flag>) -> Self {
         let secrets = record.secrets.iter().map(SecretRow::of).collect();
+        let role_permissions = record.role.iter().cloned().collect();
         let mut key = KeyRow::from(record.key);
         key.flags = flags.into_iter().map(FlagRow::from).collect();
-        Self { key, secrets }
+        Self { key, role_permissions, secrets }
     }
 }
 

@@ -2,13 +2,16 @@
 //! Times are Unix seconds.
 
 mod applied;
+mod audit;
 mod house;
 mod key;
 mod log;
 mod page;
 mod project;
+mod role;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
+pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
 pub use key::{
     FlagRow, FlagsCleared, KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown,
@@ -16,3 +19,4 @@ pub use key::{
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
+pub use role::{RoleActed, RoleRow, RoleWhole};

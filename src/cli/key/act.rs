@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
 use crate::cli::values::{self, WhyArgs};
+use crate::cli::wait::WaitArgs;
 use crate::domain::KeyId;
 use crate::keys::acts::{Done, KeyAct};
 
@@ -25,10 +26,19 @@ pub(in crate::cli) struct Args {
     pub(super) why: WhyArgs,
 }
 
+/// Of an act that ends tokens.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct StopArgs {
+    #[command(flatten)]
+    args: Args,
+    #[command(flatten)]
+    wait: WaitArgs,
+}
+
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct DeleteArgs {
     #[command(flatten)]
-    args: Args,
+    args: StopArgs,
     /// Do not ask whether it is meant.
     #[arg(long)]
     yes: bool,
@@ -43,23 +53,24 @@ pub(in crate::cli) struct RegenerateArgs {
     overlap: Option<Duration>,
 }
 
-pub(super) async fn block(session: &Session, args: Args) -> Result<(), Failure> {
-    act(session, args, KeyAct::Block, Deed::Blocked).await
+pub(super) async fn block(session: &Session, args: StopArgs) -> Result<(), Failure> {
+    stop(session, args, KeyAct::Block, Deed::Blocked).await
 }
 
 pub(super) async fn unblock(session: &Session, args: Args) -> Result<(), Failure> {
-    act(session, args, KeyAct::Unblock, Deed::Unblocked).await
+    let done = session.acts.act_on_key(&args.key, KeyAct::Unblock, &args.why.into()).await?;
+    session.output.show(&Acted::of(&args.key, &done, Deed::Unblocked))
 }
 
-pub(super) async fn revoke_tokens(session: &Session, args: Args) -> Result<(), Failure> {
-    act(session, args, KeyAct::RevokeTokens, Deed::RevokedTokensOf).await
+pub(super) async fn revoke_tokens(session: &Session, args: StopArgs) -> Result<(), Failure> {
+    stop(session, args, KeyAct::RevokeTokens, Deed::RevokedTokensOf).await
 }
 
 pub(super) async fn delete(session: &Session, args: DeleteArgs) -> Result<(), Failure> {
     if !args.yes {
-        confirm(session, &args.args.key).await?;
+        confirm(session, &args.args.args.key).await?;
     }
-    act(session, args.args, KeyAct::Delete, Deed::Deleted).await
+    stop(session, args.args, KeyAct::Delete, Deed::Deleted).await
 }
 
 pub(super) async fn regenerate(session: &Session, args: RegenerateArgs) -> Result<(), Failure> {
@@ -69,9 +80,10 @@ pub(super) async fn regenerate(session: &Session, args: RegenerateArgs) -> Resul
     session.output.show(&Shown { key, secret: secret.expose() })
 }
 
-async fn act(session: &Session, args: Args, act: KeyAct, deed: Deed) -> Result<(), Failure> {
-    let done = session.acts.act_on_key(&args.key, act, &args.why.into()).await?;
-    session.output.show(&Acted::of(&args.key, &done, deed))
+async fn stop(session: &Session, args: StopArgs, act: KeyAct, deed: Deed) -> Result<(), Failure> {
+    let StopArgs { args: Args { key, why }, wait } = args;
+    let done = session.acts.act_on_key(&key, act, &why.into()).await?;
+    wait.show(session, Acted::of(&key, &done, deed), done.position).await
 }
 
 /// Asks whoever sits at the terminal.

@@ -7,7 +7,7 @@ use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry};
 use crate::domain::api_key::ADMINISTRATIVE;
 use crate::domain::{
-    Allowlist, Audience, AuthMethod, Catalogue, KeyDetails, Lifetime, ProjectId, Scope, ScopeSet,
+    Allowlist, Audience, AuthMethod, Catalogue, KeyDetails, Lifetime, ProjectId, RoleName, Scope, ScopeSet,
 };
 
 use super::view::{KeyRow, Shown};
@@ -23,6 +23,9 @@ pub(in crate::cli) struct Args {
     /// What its tokens may do at most; repeatable, or divided by commas or spaces.
     #[arg(long = "permission", value_name = "SCOPE", value_parser = values::scopes)]
     permissions: Vec<ScopeSet>,
+    /// The role of the project that it has, whose permissions are its own too.
+    #[arg(long, value_name = "NAME")]
+    role: Option<RoleName>,
     /// Where it and its tokens may be used from [default: anywhere]; repeatable.
     #[arg(long, value_name = "CIDR", value_parser = values::networks)]
     allow: Vec<Allowlist>,
@@ -59,7 +62,7 @@ impl Args {
     fn details(self, session: &Session) -> Result<KeyDetails, Failure> {
         let administrative = self.project.as_str() == ProjectId::ADMINISTRATION;
         let mut permissions = values::all_scopes(&self.permissions);
-        if administrative && permissions.is_empty() {
+        if administrative && permissions.is_empty() && self.role.is_none() {
             // Whoever has lost the administrators' key needs all that it could do.
             permissions =
                 ADMINISTRATIVE.iter().map(|scope| scope.parse().expect("a constant scope")).collect();
@@ -69,6 +72,7 @@ impl Args {
             name: name
                 .ok_or_else(|| Failure::Usage("--name is missing; say what people call the key".into()))?,
             permissions,
+            role: self.role,
             allowlist: values::all_networks(&self.allow)?,
             audiences: self.audiences,
             token_lifetime: self.token_lifetime,
@@ -82,18 +86,28 @@ impl Args {
 
 /// Names what was done as asked but may not have been meant.
 pub(super) fn warn(session: &Session, project: &ProjectId, details: &KeyDetails, catalogue: &Catalogue) {
-    let administrative = project.as_str() == ProjectId::ADMINISTRATION;
-    if details.permissions.is_empty() {
+    if details.permissions.is_empty() && details.role.is_none() {
         session.output.warn("the key has no permissions, so it can mint no token; add some with `key edit`");
     }
-    let unknown: Vec<_> = details.permissions.iter().filter(|scope| !is_known(scope, catalogue)).collect();
+    warn_of_unknown(session, project, &details.permissions, catalogue);
+    if details.allowlist.names_everything() {
+        session.output.warn("the allowlist names every address of IPv4 or IPv6, so it keeps nobody out");
+    }
+}
+
+/// Names the permissions that the catalogue does not know.
+pub(in crate::cli) fn warn_of_unknown(
+    session: &Session,
+    project: &ProjectId,
+    permissions: &ScopeSet,
+    catalogue: &Catalogue,
+) {
+    let administrative = project.as_str() == ProjectId::ADMINISTRATION;
+    let unknown: Vec<_> = permissions.iter().filter(|scope| !is_known(scope, catalogue)).collect();
     if !administrative && !unknown.is_empty() {
         let names: Vec<_> = unknown.iter().map(|scope| scope.as_str()).collect();
         let names = names.join(" ");
         session.output.warn(&format!("not in the project's scope catalogue: {names}; is it spelt as meant?"));
-    }
-    if details.allowlist.names_everything() {
-        session.output.warn("the allowlist names every address of IPv4 or IPv6, so it keeps nobody out");
     }
 }
 

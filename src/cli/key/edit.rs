@@ -7,7 +7,10 @@ use clap::ArgAction;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::cli::values::{self, Expiry, WhyArgs};
-use crate::domain::{Allowlist, Audience, AuthMethod, KeyDetails, KeyId, Lifetime, ScopeSet, Timestamp};
+use crate::cli::wait::WaitArgs;
+use crate::domain::{
+    Allowlist, Audience, AuthMethod, KeyDetails, KeyId, Lifetime, RoleName, ScopeSet, Timestamp,
+};
 
 use super::act::{Acted, Deed};
 use super::create::warn;
@@ -22,6 +25,8 @@ pub(in crate::cli) struct Args {
     changes: Changes,
     #[command(flatten)]
     why: WhyArgs,
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 /// What is changed, at least one of them.
@@ -42,6 +47,12 @@ struct Changes {
     /// A permission less; repeatable.
     #[arg(long = "remove-permission", value_name = "SCOPE", value_parser = values::scopes)]
     remove_permissions: Vec<ScopeSet>,
+    /// The role of its project that it has, in place of another one.
+    #[arg(long, value_name = "NAME", conflicts_with = "no_role")]
+    role: Option<RoleName>,
+    /// It has no role.
+    #[arg(long)]
+    no_role: bool,
     /// Its allowlist, in place of the one that it has; repeatable.
     #[arg(long, value_name = "CIDR", value_parser = values::networks, conflicts_with = "allow_any")]
     allow: Vec<Allowlist>,
@@ -89,7 +100,7 @@ pub(super) async fn run(session: &Session, args: Args) -> Result<(), Failure> {
         let record = record(session, &args.key).await?;
         warn(session, &record.project.id, &record.key.details, &record.catalogue);
     }
-    session.output.show(&Acted::of(&args.key, &done, Deed::Edited))
+    args.wait.show(session, Acted::of(&args.key, &done, Deed::Edited), done.position).await
 }
 
 /// The changes, with nothing left to fail.
@@ -122,7 +133,12 @@ impl Edit {
             .then(|| changes.auth_methods.iter().copied().collect());
         KeyDetails {
             auth_methods: methods.unwrap_or(before.auth_methods),
-            permissions: changes.permissions(&before.permissions),
+            permissions: values::edited(
+                &before.permissions,
+                &changes.permissions,
+                (&changes.add_permissions, &changes.remove_permissions),
+            ),
+            role: if changes.no_role { None } else { changes.role.or(before.role) },
             audiences: audiences.cloned().unwrap_or(before.audiences),
             name: changes.name.unwrap_or(before.name),
             allowlist: allowlist.unwrap_or(before.allowlist),
@@ -135,16 +151,5 @@ impl Edit {
             },
             expires_at: if changes.never_expires { None } else { expires_at.or(before.expires_at) },
         }
-    }
-}
-
-impl Changes {
-    fn permissions(&self, before: &ScopeSet) -> ScopeSet {
-        if !self.permissions.is_empty() {
-            return values::all_scopes(&self.permissions);
-        }
-        let removed = values::all_scopes(&self.remove_permissions);
-        let kept = before.iter().filter(|scope| !removed.contains(scope)).cloned();
-        kept.chain(values::all_scopes(&self.add_permissions).iter().cloned()).collect()
     }
 }

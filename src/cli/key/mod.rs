@@ -18,6 +18,7 @@ use super::failure::Failure;
 use super::output::Page;
 use super::session::Session;
 
+pub(super) use create::warn_of_unknown;
 pub(super) use scan::run as scan;
 use view::{KeyRow, KeyWhole};
 
@@ -51,7 +52,7 @@ pub(super) enum Command {
     /// Change a key; what is not given stays as it is.
     Edit(edit::Args),
     /// Stop a key and revoke its tokens, until it is unblocked.
-    Block(act::Args),
+    Block(act::StopArgs),
     /// Let a blocked key work again; revoked tokens stay dead.
     Unblock(act::Args),
     /// Stop a key for ever and revoke its tokens.
@@ -59,7 +60,7 @@ pub(super) enum Command {
     /// Clear what was reported of a key's secrets: somebody has looked into it. The key stays as it is.
     ClearFlags(act::Args),
     /// Revoke a key's tokens; the key works on.
-    RevokeTokens(act::Args),
+    RevokeTokens(act::StopArgs),
     /// Give a key a new secret in place of the old ones; its tokens live on.
     Regenerate(act::RegenerateArgs),
     /// Find secrets of keys in files, by format and checksum; asks nobody, and shows none of them.

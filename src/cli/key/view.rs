@@ -30,6 +30,7 @@ fn fields(key: &KeyRow) -> Vec<(&'static str, String)> {
         ("name", key.name.clone()),
         ("state", key.state.to_string()),
         ("permissions", joined(&key.permissions, "none")),
+        ("role", key.role.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)),
         ("allowlist", joined(&key.allowlist, "any address")),
         ("auth methods", joined(&key.auth_methods.iter().collect::<Vec<_>>(), "any")),
         ("audiences", joined(&key.audiences, "the project's default")),
@@ -74,6 +75,11 @@ impl Report for KeyWhole {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut fields = fields(&self.key);
         fields.extend(self.key.flags.iter().map(|flag| ("flag", flagged(flag))));
+        if let Some((_, role)) = fields.iter_mut().find(|(name, _)| *name == "role")
+            && self.key.role.is_some()
+        {
+            *role = format!("{role}: {}", joined(&self.role_permissions, "nothing"));
+        }
         for secret in &self.secrets {
             let end = secret.expires_at.map(|end| format!(", ends {}", Timestamp::from_secs(end)));
             let used = last_use(secret).map(|used| format!(", last used {used}"));

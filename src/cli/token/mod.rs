@@ -6,6 +6,7 @@ mod inspect;
 mod list;
 mod remote;
 mod request;
+mod revoke;
 
 use super::failure::Failure;
 use super::output::Output;
@@ -16,6 +17,8 @@ use crate::config::{Environment, Settings};
 pub(super) enum Command {
     /// List the tokens that a key minted, the newest first, as long as the log keeps them.
     List(list::Args),
+    /// Revoke one token, by its id, and all that were exchanged from it.
+    Revoke(revoke::Args),
     /// Ask a server for a token, and print it.
     Request(ask::Ask),
     /// Run a program with a fresh token in its environment.
@@ -25,7 +28,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Only the list needs an installation.
+    /// Only what was issued needs an installation.
     pub(super) async fn run(
         self,
         settings: &Settings,
@@ -34,6 +37,7 @@ impl Command {
     ) -> Result<(), Failure> {
         match self {
             Self::List(args) => list::run(&Session::open(settings, output).await?, args).await,
+            Self::Revoke(args) => revoke::run(&Session::open(settings, output).await?, args).await,
             Self::Request(args) => request::run(args, environment, output).await,
             Self::Exec(args) => exec::run(args, environment, output).await,
             Self::Inspect(args) => inspect::run(args, output).await,

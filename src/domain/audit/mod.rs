@@ -65,6 +65,12 @@ pub enum Act {
     SetRawKeys,
     /// A project chose what becomes of keys whose secrets leak.
     SetOnLeak,
+    /// A project got a role.
+    CreateRole,
+    /// A role was edited.
+    EditRole,
+    /// A role was deleted.
+    DeleteRole,
     /// An API key was made.
     CreateKey,
     /// A batch of API keys was brought in from elsewhere.
@@ -121,6 +127,9 @@ impl Act {
             Self::SetLiveTokens => "project.set_live_tokens",
             Self::SetRawKeys => "project.set_raw_keys",
             Self::SetOnLeak => "project.set_on_leak",
+            Self::CreateRole => "role.create",
+            Self::EditRole => "role.edit",
+            Self::DeleteRole => "role.delete",
             Self::CreateKey => "key.create",
             Self::ImportKeys => "key.import",
             Self::EditKey => "key.edit",

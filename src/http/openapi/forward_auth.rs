@@ -20,6 +20,7 @@ pub(super) fn item() -> PathItem {
     item.patch = Some(verify("verify_patch"));
     item.delete = Some(verify("verify_delete"));
     item.options = Some(verify("verify_options"));
+    item.trace = Some(verify("verify_trace"));
     item
 }
 

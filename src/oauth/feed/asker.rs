@@ -134,7 +134,7 @@ async fn prove_follower(
     // Permitted meanwhile, perhaps: only a fresh record refuses.
     for how in [Use::Remembered, Use::Fresh] {
         let record = prove(server, presented, &Form::default(), address, how).await?;
-        if may_follow(&record.key) {
+        if may_follow(&record) {
             return Ok(record);
         }
     }

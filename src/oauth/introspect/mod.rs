@@ -87,7 +87,7 @@ fn judge(
     let serves;
     let audience = if verified.claims().client_id == caller.record.key.id {
         Whose::Any
-    } else if caller.record.key.details.permissions.contains(&permission()) {
+    } else if caller.record.permissions().contains(&permission()) {
         serves = audiences_of(&caller.record, &server.issuer);
         Whose::OneOf(&serves)
     } else {

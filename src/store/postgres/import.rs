@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments as _, PgConnection};
 
-use crate::domain::{Position, Timestamp};
+use crate::domain::{Position, RoleName, Timestamp};
 use crate::store::error::Error;
 use crate::store::import::Known;
 use crate::store::rows::{self, KnownRow};
@@ -74,13 +74,13 @@ async fn known(connection: &mut PgConnection, batch: &KeyBatch) -> Result<Vec<Kn
 /// ids, so that of two imports of the same keys one waits for the other and neither for both.
 async fn insert(connection: &mut PgConnection, batch: &KeyBatch, keys: &[&KeyToImport]) -> Result<(), Error> {
     sqlx::query_with(
-        "INSERT INTO api_keys (id, project, kind, name, state, permissions, allowlist, audiences, \
+        "INSERT INTO api_keys (id, project, kind, name, state, permissions, role, allowlist, audiences, \
          token_lifetime, require_scope, auth_methods, live_tokens, created_at, expires_at, changed) \
-         SELECT b.id, $1, 'server', b.name, 'active', b.permissions, b.allowlist, b.audiences, \
+         SELECT b.id, $1, 'server', b.name, 'active', b.permissions, b.role, b.allowlist, b.audiences, \
            b.token_lifetime, b.require_scope, b.auth_methods, b.live_tokens, $2, b.expires_at, 0 \
-         FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
-           $9::boolean[], $10::text[], $11::bigint[], $12::bigint[]) \
-           AS b(id, name, permissions, allowlist, audiences, token_lifetime, require_scope, auth_methods, \
+         FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], \
+           $9::bigint[], $10::boolean[], $11::text[], $12::bigint[], $13::bigint[]) \
+           AS b(id, name, permissions, role, allowlist, audiences, token_lifetime, require_scope, auth_methods, \
              live_tokens, expires_at) \
          ORDER BY b.id",
         taken_apart(batch, keys)?,
@@ -126,6 +126,7 @@ fn taken_apart(batch: &KeyBatch, keys: &[&KeyToImport]) -> Result<PgArguments, E
         arrays.add(ids(keys))?;
         arrays.add(details().map(|key| key.name.as_str()).collect::<Vec<_>>())?;
         arrays.add(details().map(|key| key.permissions.to_string()).collect::<Vec<_>>())?;
+        arrays.add(details().map(|key| key.role.as_ref().map(RoleName::as_str)).collect::<Vec<_>>())?;
         arrays.add(details().map(|key| key.allowlist.to_string()).collect::<Vec<_>>())?;
         arrays.add(details().map(|key| written(&key.audiences)).collect::<Vec<_>>())?;
         arrays.add(details().map(lifetime).collect::<Vec<_>>())?;

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 use crate::domain::edit::{KeyChange, KeyEdit};
-use crate::domain::{ApiKey, Audience, KeyDetails, KeyId, KeyState, Position, ProjectId, Timestamp};
+use crate::domain::{
+    ApiKey, Audience, KeyDetails, KeyId, KeyState, Position, ProjectId, RoleName, Timestamp,
+};
 use crate::store::error::Error;
 use crate::store::rows::{self, KeyRow};
 use crate::store::{Keys, NewKey, SecretUse};
@@ -12,7 +14,7 @@ use crate::store::{Keys, NewKey, SecretUse};
 use super::again::again;
 use super::publish::conclude;
 use super::secrets::{self, NewSecret};
-use super::{PostgresStore, creations, live_tokens};
+use super::{PostgresStore, creations, live_tokens, roles};
 
 #[async_trait]
 impl Keys for PostgresStore {
@@ -37,7 +39,7 @@ impl Keys for PostgresStore {
     ) -> Result<Vec<ApiKey>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<KeyRow> = sqlx::query_as(
-            "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
+            "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
              require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
              FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
         )
@@ -80,16 +82,18 @@ pub(super) async fn insert(connection: &mut PgConnection, new: &NewKey) -> Resul
         .fetch_optional(&mut *connection)
         .await?;
     project.ok_or(Error::Missing("project"))?;
+    roles::expect(connection, &key.project, details.role.as_ref()).await?;
     sqlx::query(
-        "INSERT INTO api_keys (id, project, kind, name, state, permissions, allowlist, audiences, \
+        "INSERT INTO api_keys (id, project, kind, name, state, permissions, role, allowlist, audiences, \
          token_lifetime, require_scope, auth_methods, live_tokens, created_at, expires_at, changed) \
-         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)",
+         VALUES ($1, $2, 'server', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0)",
     )
     .bind(key.id.as_str())
     .bind(key.project.as_str())
     .bind(&details.name)
     .bind(key.state.as_str())
     .bind(details.permissions.to_string())
+    .bind(details.role.as_ref().map(RoleName::as_str))
     .bind(details.allowlist.to_string())
     .bind(written(&details.audiences))
     .bind(lifetime(details))
@@ -164,7 +168,7 @@ async fn edit(
     at: Timestamp,
 ) -> Result<(), Error> {
     match edit {
-        KeyEdit::Details(details) => {
+        KeyEdit::Details { details, .. } => {
             live_tokens::limit_key(connection, key, details.live_tokens, at).await?;
             set_details(connection, key, details).await
         }
@@ -192,13 +196,14 @@ async fn edit(
 
 async fn set_details(connection: &mut PgConnection, key: &KeyId, details: &KeyDetails) -> Result<(), Error> {
     sqlx::query(
-        "UPDATE api_keys SET name = $2, permissions = $3, allowlist = $4, audiences = $5, \
-         token_lifetime = $6, require_scope = $7, auth_methods = $8, live_tokens = $9, expires_at = $10 \
+        "UPDATE api_keys SET name = $2, permissions = $3, role = $4, allowlist = $5, audiences = $6, \
+         token_lifetime = $7, require_scope = $8, auth_methods = $9, live_tokens = $10, expires_at = $11 \
          WHERE id = $1",
     )
     .bind(key.as_str())
     .bind(&details.name)
     .bind(details.permissions.to_string())
+    .bind(details.role.as_ref().map(RoleName::as_str))
     .bind(details.allowlist.to_string())
     .bind(written(&details.audiences))
     .bind(lifetime(details))

@@ -14,7 +14,7 @@ use crate::store::{NewProject, Projects};
 
 use super::again::again;
 use super::publish::conclude;
-use super::{PostgresStore, creations, live_tokens};
+use super::{PostgresStore, creations, live_tokens, roles};
 
 #[async_trait]
 impl Projects for PostgresStore {
@@ -73,6 +73,10 @@ impl Projects for PostgresStore {
             edit(&mut work, project, &change.edit, change.audit.at).await?;
             let position = conclude(&mut work, &change.audit, &change.feed).await?;
             set_changed(&mut work, project, position).await?;
+            if let Some(role) = change.edit.role() {
+                roles::set_changed(&mut work, (project, role), position).await?;
+            }
+            creations::record(&mut work, change.once.as_ref(), position, change.audit.at).await?;
             work.commit().await?;
             Ok(position)
         })
@@ -178,6 +182,11 @@ async fn edit(
         }
         ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
         ProjectEdit::SetOnLeak(policy) => set_on_leak(connection, project, *policy).await,
+        ProjectEdit::CreateRole(name, role) => roles::insert(connection, project, (name, role), at).await,
+        ProjectEdit::EditRole { role, details } => {
+            roles::replace(connection, project, (&role.name, details)).await
+        }
+        ProjectEdit::DeleteRole(name) => roles::delete(connection, project, name).await,
     }
 }
 

@@ -80,9 +80,12 @@ fn constraint(name: &str) -> Option<fn(sqlx::Error) -> Error> {
     match name {
         "api_keys_pkey" => Some(|_| Error::Taken("key id")),
         "api_key_secrets_digest" => Some(|_| Error::Taken("secret")),
+        // The role was deleted since it was looked for.
+        "api_keys_role" => Some(|_| Error::Missing("role")),
         "audiences_pkey" => Some(|_| Error::Taken("audience")),
         "creations_pkey" => Some(|_| Error::Taken("idempotency key")),
         "projects_pkey" => Some(|_| Error::Taken("project id")),
+        "roles_pkey" => Some(|_| Error::Taken("role")),
         _ => None,
     }
 }

@@ -39,7 +39,7 @@ impl Search for PostgresStore {
     async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<KeyRow> = sqlx::query_as(
-            "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
+            "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
              require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
              FROM api_keys WHERE id > $1 \
              AND ($2::text IS NULL OR project IN (SELECT jsonb_array_elements_text($2::jsonb))) \

@@ -106,7 +106,7 @@ async fn block_active_keys(connection: &mut PgConnection) -> Result<Vec<ApiKey>,
     // Each row as it was is joined to the one that changes.
     let rows: Vec<KeyRow> = sqlx::query_as(
         "WITH blocked AS (UPDATE api_keys SET state = 'blocked' WHERE state = 'active' RETURNING id) \
-         SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
+         SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
          require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
          FROM api_keys WHERE id IN (SELECT id FROM blocked) ORDER BY project, id",
     )

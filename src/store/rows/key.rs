@@ -17,6 +17,7 @@ pub(in crate::store) struct KeyRow {
     name: String,
     state: String,
     permissions: String,
+    role: Option<String>,
     allowlist: String,
     audiences: String,
     token_lifetime: Option<i64>,
@@ -39,6 +40,7 @@ impl TryFrom<KeyRow> for ApiKey {
             state: state(&row.state).ok_or_else(|| place.corrupt("state"))?,
             details: KeyDetails {
                 permissions: place.words("permissions", &row.permissions)?,
+                role: row.role.map(|raw| place.parse("role", &raw)).transpose()?,
                 allowlist: allowlist(place, &row.allowlist)?,
                 audiences: place.words("audiences", &row.audiences)?,
                 token_lifetime: row.token_lifetime.map(|secs| lifetime(place, secs)).transpose()?,

@@ -7,14 +7,16 @@ use crate::domain::{ApiKey, StoredSecret};
 use crate::store::Snapshot;
 use crate::store::error::Error;
 
-use super::{KeyRow, SecretRow, counter, project_changed};
+use super::{KeyRow, SecretRow, counter, project_changed, role_permissions};
 
-/// What stands in each row: the feed counter; the key's id, if there is such a key; the position of its
-/// project's last entry.
+/// What stands in each row: the feed counter; the key's id, if there is such a key; its role and what that
+/// permits, if it has one; the position of its project's last entry.
 #[derive(FromRow)]
 pub(in crate::store) struct BesideKeyRow {
     position: i64,
     id: Option<String>,
+    role: Option<String>,
+    role_permissions: Option<String>,
     project_changed: Option<i64>,
 }
 
@@ -59,10 +61,12 @@ where
     let key = ApiKey::try_from(KeyRow::from_row(first)?)?;
     let changed = beside.project_changed.ok_or(Error::Missing("project"))?;
     let project_changed = project_changed(&key.project, changed)?;
+    let permitted = beside.role_permissions.as_deref().unwrap_or_default();
+    let role = role_permissions(&key.project, beside.role.as_deref(), permitted)?;
     let mut secrets = Vec::with_capacity(rows.len());
     for row in rows {
         let secret = SecretBesideKeyRow::from_row(row)?.secret();
         secrets.extend(secret.map(StoredSecret::try_from).transpose()?);
     }
-    Ok(Snapshot { position, value: Some(KeyPart { key, secrets, project_changed }) })
+    Ok(Snapshot { position, value: Some(KeyPart { key, secrets, role, project_changed }) })
 }

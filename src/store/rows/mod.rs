@@ -9,6 +9,7 @@ mod key_part;
 mod leak;
 mod log;
 mod project;
+mod role;
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -26,6 +27,7 @@ pub(super) use key_part::key_part;
 pub(super) use leak::{FlagRow, earlier, owners};
 pub(super) use log::{AuditLogRow, IssuedRow, hash};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
+pub(super) use role::{RoleRow, keys_with_role, role_permissions};
 
 /// A row, for the report if something in it cannot be.
 #[derive(Clone, Copy)]

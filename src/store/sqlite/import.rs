@@ -66,10 +66,11 @@ async fn insert(
 ) -> Result<(), Error> {
     let rows = json(&keys.iter().map(|key| row(key)).collect::<Vec<_>>());
     sqlx::query(
-        "INSERT INTO api_keys (id, project, kind, name, state, permissions, allowlist, audiences, \
+        "INSERT INTO api_keys (id, project, kind, name, state, permissions, role, allowlist, audiences, \
          token_lifetime, require_scope, auth_methods, live_tokens, created_at, expires_at, changed) \
          SELECT value ->> 0, $2, 'server', value ->> 1, 'active', value ->> 2, value ->> 3, value ->> 4, \
-           value ->> 5, value ->> 6, value ->> 7, value ->> 8, $3, value ->> 9, $4 FROM json_each($1)",
+           value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, $3, value ->> 10, $4 \
+         FROM json_each($1)",
     )
     .bind(&rows)
     .bind(batch.project.as_str())
@@ -79,7 +80,7 @@ async fn insert(
     .await?;
     sqlx::query(
         "INSERT INTO api_key_secrets (key, digest, created_at) \
-         SELECT value ->> 0, unhex(value ->> 10), $2 FROM json_each($1)",
+         SELECT value ->> 0, unhex(value ->> 11), $2 FROM json_each($1)",
     )
     .bind(&rows)
     .bind(batch.began.millis())
@@ -95,6 +96,7 @@ fn row(key: &KeyToImport) -> impl serde::Serialize {
         key.id.clone(),
         details.name.clone(),
         details.permissions.to_string(),
+        details.role.clone(),
         details.allowlist.to_string(),
         written(&details.audiences),
         details.token_lifetime.map(Lifetime::secs),

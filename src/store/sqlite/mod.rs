@@ -21,6 +21,7 @@ mod projects;
 mod publish;
 mod records;
 mod refusal;
+mod roles;
 mod search;
 mod secrets;
 mod signing_keys;

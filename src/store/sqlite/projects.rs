@@ -15,7 +15,7 @@ use crate::store::rows::{self, CatalogueRow, ProjectRow};
 use crate::store::{NewProject, Projects};
 
 use super::publish::conclude;
-use super::{SqliteStore, creations, live_tokens};
+use super::{SqliteStore, creations, live_tokens, roles};
 
 #[async_trait]
 impl Projects for SqliteStore {
@@ -60,6 +60,10 @@ impl Projects for SqliteStore {
         edit(&mut transaction, project, &change.edit, change.audit.at).await?;
         let position = conclude(&mut transaction, &change.audit, &change.feed).await?;
         set_changed(&mut transaction, project, position).await?;
+        if let Some(role) = change.edit.role() {
+            roles::set_changed(&mut transaction, (project, role), position).await?;
+        }
+        creations::record(&mut transaction, change.once.as_ref(), position, change.audit.at).await?;
         transaction.commit().await?;
         Ok(position)
     }
@@ -170,6 +174,11 @@ async fn edit(
         }
         ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
         ProjectEdit::SetOnLeak(policy) => set_on_leak(connection, project, *policy).await,
+        ProjectEdit::CreateRole(name, role) => roles::insert(connection, project, (name, role), at).await,
+        ProjectEdit::EditRole { role, details } => {
+            roles::replace(connection, project, (&role.name, details)).await
+        }
+        ProjectEdit::DeleteRole(name) => roles::delete(connection, project, name).await,
     }
 }
 

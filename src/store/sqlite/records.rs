@@ -53,8 +53,8 @@ pub(super) async fn counter(connection: &mut SqliteConnection) -> Result<Positio
     rows::counter(position.ok_or(Error::Missing("installation"))?)
 }
 
-/// The feed counter, the key, the position of its project's last entry, and the key's secrets: one
-/// statement, so one snapshot. A row for each secret, one if there is none, and one of the counter
+/// The feed counter, the key, what its role permits, the position of its project's last entry, and the key's
+/// secrets: one statement, so one snapshot. A row for each secret, one if there is none, and one of the counter
 /// alone if there is no such key.
 async fn key_part(
     connection: &mut SqliteConnection,
@@ -65,15 +65,16 @@ async fn key_part(
         Lookup::Digest(digest) => (None, Some(digest.as_bytes().as_slice())),
     };
     let rows = sqlx::query(
-        "SELECT c.position, k.id, k.project, k.name, k.state, k.permissions, k.allowlist, k.audiences, \
-           k.token_lifetime, k.require_scope, k.auth_methods, k.live_tokens, k.created_at, k.expires_at, \
-           k.changed, p.changed AS project_changed, \
+        "SELECT c.position, k.id, k.project, k.name, k.state, k.permissions, k.role, k.allowlist, \
+           k.audiences, k.token_lifetime, k.require_scope, k.auth_methods, k.live_tokens, k.created_at, k.expires_at, \
+           k.changed, p.changed AS project_changed, r.permissions AS role_permissions, \
            s.id AS secret, s.digest, s.created_at AS secret_created_at, s.expires_at AS secret_expires_at, \
            s.last_used_at, s.last_used_from \
          FROM feed_counter AS c \
            LEFT JOIN api_keys AS k \
              ON k.id = coalesce($1, (SELECT key FROM api_key_secrets WHERE digest = $2)) \
            LEFT JOIN projects AS p ON p.id = k.project \
+           LEFT JOIN roles AS r ON r.project = k.project AND r.name = k.role \
            LEFT JOIN api_key_secrets AS s ON s.key = k.id \
          WHERE c.id = 1 ORDER BY s.id",
     )

@@ -36,6 +36,7 @@ fn constraint(message: &str) -> Option<fn(sqlx::Error) -> Error> {
         "audiences.audience" => Some(|_| Error::Taken("audience")),
         "creations.actor, creations.name" => Some(|_| Error::Taken("idempotency key")),
         "projects.id" => Some(|_| Error::Taken("project id")),
+        "roles.project, roles.name" => Some(|_| Error::Taken("role")),
         _ => None,
     }
 }

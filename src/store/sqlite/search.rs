@@ -37,7 +37,7 @@ macro_rules! audit_rows {
 impl Search for SqliteStore {
     async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
         let rows: Vec<KeyRow> = sqlx::query_as(
-            "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
+            "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
              require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
              FROM api_keys WHERE id > $1 \
              AND ($2 IS NULL OR project IN (SELECT value FROM json_each($2))) \

@@ -109,7 +109,7 @@ async fn take_mark_off(connection: &mut SqliteConnection) -> Result<(), Error> {
 
 async fn block_active_keys(connection: &mut SqliteConnection) -> Result<Vec<ApiKey>, Error> {
     let rows: Vec<KeyRow> = sqlx::query_as(
-        "SELECT id, project, name, state, permissions, allowlist, audiences, token_lifetime, \
+        "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
          require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
          FROM api_keys WHERE state = 'active' ORDER BY project, id",
     )

@@ -49,6 +49,7 @@ async fn a_key_is_made_shown_and_works_and_its_secret_is_said_once() {
     without.as_object_mut().unwrap().remove("secret");
     let mut shown = shown.json();
     let secrets = shown.as_object_mut().unwrap().remove("secrets").unwrap();
+    assert_eq!(shown.as_object_mut().unwrap().remove("role_permissions"), Some(json!([])));
     assert_eq!((shown, secrets.as_array().unwrap().len()), (without, 1));
 
     let (id, secret) = (key["key_id"].as_str().unwrap(), key["secret"].as_str().unwrap());

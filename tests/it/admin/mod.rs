@@ -1,15 +1,23 @@
 //! The administrators' REST API, by the router that serves it.
 
+mod audit;
 mod authority;
 mod bodies;
 mod creation;
 mod flags;
+mod forged;
 mod keys;
 mod lists;
 mod logs;
+mod namesakes;
 mod openapi;
+mod patches;
+mod privileges;
 mod projects;
+mod queries;
 mod reach;
+mod reserved;
+mod roles;
 mod signing_keys;
 mod waiting;
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::administrators::Administrator;
 use super::household::Caller;
 use super::keys::{learn, unhex};
 use super::program::Program;
@@ -42,6 +43,10 @@ async fn whole_life(program: Program, master: Option<String>) {
     caller.knocks().await;
     let added = program.shown(&["key", "secret", "add", &id]);
     program.json(&["key", "secret", "expire", &id, &text(&added, "secret_id")]);
+    let desk = Administrator::come(&program, (&server.url, &server.admin), &admin).await;
+    for secret in desk.works(&project).await.iter().chain([&caller.secret]) {
+        desk.misplaces(secret).await;
+    }
     caller.reports(&text(&added, "secret")).await;
     import(&program, &project);
     look_around(&program, &id);

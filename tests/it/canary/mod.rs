@@ -4,6 +4,7 @@
 //! The servers inside the other tests are watched too: `support::watch`.
 
 mod acts;
+mod administrators;
 mod household;
 mod keys;
 mod panics;

@@ -24,6 +24,8 @@ pub(super) struct Program {
 pub(super) struct Served {
     child: Child,
     pub(super) url: String,
+    /// Where administrators are served.
+    pub(super) admin: String,
 }
 
 impl Program {
@@ -117,7 +119,8 @@ impl Program {
         out.read_line(&mut line).unwrap();
         fs::write(self.said("ready"), &line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
-        Served { child, url: ready["public"].as_str().unwrap().to_owned() }
+        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
+        Served { child, url: text("public"), admin: text("admin") }
     }
 
     /// All that was said.

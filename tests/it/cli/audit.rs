@@ -30,7 +30,7 @@ fn the_log_tells_who_did_what() {
     SEQ TIME ACTOR ADDRESS ACT PROJECT TARGET DETAIL
     2 [time] local:[uid] - project.create [project] [project] {"kind":"live","live_tokens":null,"name":"Shop"}
     3 [time] local:[uid] - scope.set [project] orders:read {"description":"","includes":""}
-    4 [time] local:[uid] - key.create [project] [key] {"allowlist":[],"audiences":[],"auth_methods":[],"expires_at":null,"live_tokens":null,"name":"k","permissions":"orders:read","require_scope":false,"token_lifetime":null}
+    4 [time] local:[uid] - key.create [project] [key] {"allowlist":[],"audiences":[],"auth_methods":[],"expires_at":null,"live_tokens":null,"name":"k","permissions":"orders:read","require_scope":false,"role":null,"token_lifetime":null}
     5 [time] local:[uid] - key.block [project] [key] {"note":"\u001b[2Jgone","reason":"unspecified"}
     6 [time] local:[uid] - key.unblock [project] [key] {"reason":"unspecified"}
     "#);

@@ -10,7 +10,9 @@ fn each_shell_gets_a_script_that_knows_the_commands_and_needs_no_installation() 
     let home = Home::empty();
     for shell in ["bash", "zsh", "fish"] {
         let script = home.done(&["completions", shell]);
-        for word in ["revoke-tokens", "scan", "exec", "doctor", "verify", "--head-file", "--data-dir"] {
+        for word in
+            ["revoke-tokens", "scan", "exec", "doctor", "verify", "export", "--head-file", "--data-dir"]
+        {
             // Fish writes long options without their dashes.
             assert!(script.contains(word.trim_start_matches('-')), "{shell}: {word}");
         }

@@ -58,11 +58,12 @@ pub(super) fn keys(range: std::ops::Range<usize>) -> String {
 #[expect(clippy::too_many_lines, reason = "a flat list")]
 fn a_line_of_either_form_makes_a_key_with_everything_set() {
     let (home, project) = Home::with_shop();
+    home.done(&["role", "create", "support", "--project", &project]);
     home.write(
         "a.csv",
         format!(
-            "\u{FEFF}id,name,secret,permissions,allowlist,audiences,token_lifetime,require_scope,live_tokens,auth_methods,expires_at\r\n\
-             app:1,\"billing, \"\"EU\"\"\",{SECRET},orders:read,\"10.0.0.0/8, fd00::/8\",https://api.example.com,5m,true,100,\"bearer client_secret_basic\",2100-01-01\r\n"
+            "\u{FEFF}id,name,secret,permissions,role,allowlist,audiences,token_lifetime,require_scope,live_tokens,auth_methods,expires_at\r\n\
+             app:1,\"billing, \"\"EU\"\"\",{SECRET},orders:read,support,\"10.0.0.0/8, fd00::/8\",https://api.example.com,5m,true,100,\"bearer client_secret_basic\",2100-01-01\r\n"
         ),
     );
     home.write(
@@ -71,7 +72,7 @@ fn a_line_of_either_form_makes_a_key_with_everything_set() {
             "{}\n",
             json!({
                 "id": "app:2", "name": "billing, \"EU\"", "secret_sha256": SHA256.to_uppercase(),
-                "permissions": ["orders:read"], "allowlist": ["10.0.0.0/8", "fd00::/8"],
+                "permissions": ["orders:read"], "role": "support", "allowlist": ["10.0.0.0/8", "fd00::/8"],
                 "audiences": ["https://api.example.com"], "token_lifetime": 300, "require_scope": true,
                 "live_tokens": 100, "auth_methods": ["client_secret_basic", "bearer"], "expires_at": 4_102_444_800_u32,
             })
@@ -121,6 +122,8 @@ fn a_line_of_either_form_makes_a_key_with_everything_set() {
       "position": null,
       "project": null,
       "require_scope": true,
+      "role": "support",
+      "role_permissions": [],
       "secrets": null,
       "state": "active",
       "token_lifetime": 300

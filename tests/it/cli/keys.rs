@@ -53,6 +53,7 @@ fn a_key_is_created_as_it_was_asked_for() {
       "position": 6,
       "project": "[project]",
       "require_scope": true,
+      "role": null,
       "secret": "[secret]",
       "state": "active",
       "token_lifetime": 300
@@ -83,6 +84,7 @@ fn a_secret_is_shown_once() {
     name            billing
     state           active
     permissions     orders:read
+    role            none
     allowlist       10.0.0.0/8 192.0.2.7/32 fd00::/8
     auth methods    client_secret_basic bearer
     audiences       https://api.example.com
@@ -108,7 +110,9 @@ fn keys_are_listed_and_shown() {
     ");
     let mut of_list = home.json(&["key", "list", "--project", &project])["items"][0].clone();
     let shown = home.json(&["key", "show", &key]);
-    of_list["secrets"] = shown["secrets"].clone();
+    for name in ["secrets", "role_permissions"] {
+        of_list[name] = shown[name].clone();
+    }
     assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
     assert_eq!(of_list, shown);
     let other = home.project("Other");
@@ -156,6 +160,7 @@ fn an_edit_changes_what_is_given_and_nothing_else() {
     let key = home.json(&["key", "list", "--project", &project])["items"][0]["key_id"].clone();
     let key = key.as_str().unwrap();
     home.done(&["scope", "set", "orders:write", "--project", &project]);
+    home.done(&["role", "create", "idle", "--project", &project]);
     let mut expected = home.json(&["key", "show", key]);
     for (arguments, field, value, revoked) in [
         (&["--name", "billing"][..], "name", json!("billing"), false),
@@ -170,6 +175,8 @@ fn an_edit_changes_what_is_given_and_nothing_else() {
         ),
         (&["--allow", "10.0.0.0/8"], "allowlist", json!(["10.0.0.0/8"]), true),
         (&["--allow-any"], "allowlist", json!([]), false),
+        (&["--role", "idle"], "role", json!("idle"), false),
+        (&["--no-role"], "role", json!(null), false),
         (&["--audience", "https://api.example.com"], "audiences", json!(["https://api.example.com"]), true),
         (&["--default-audience"], "audiences", json!([]), true),
         (&["--token-lifetime", "60"], "token_lifetime", json!(60), true),

@@ -1,6 +1,8 @@
 //! The commands: the real binary in a folder of the test's own.
 
 mod audit;
+mod audit_export;
+mod audit_follow;
 mod backup;
 mod clients;
 mod completions;
@@ -20,6 +22,7 @@ mod nodes;
 mod postgres;
 mod projects;
 mod redact;
+mod roles;
 mod scan;
 mod secrets;
 mod secure_clients;
@@ -27,6 +30,7 @@ mod signing_keys;
 mod terminal;
 mod tls;
 mod tokens;
+mod waiting;
 
 use home::{Home, Ran};
 use redact::{redacted, shape};

@@ -22,6 +22,8 @@ pub(super) struct Node {
     variables: Vec<(String, String)>,
     running: Option<Child>,
     pub(super) url: String,
+    /// Where it answers administrators.
+    pub(super) admin: String,
 }
 
 impl Node {
@@ -40,7 +42,8 @@ impl Node {
         ];
         variables.extend_from_slice(further);
         let folder = tempfile::tempdir().unwrap();
-        let mut node = Self { link, folder, variables, running: None, url: String::new() };
+        let mut node =
+            Self { link, folder, variables, running: None, url: String::new(), admin: String::new() };
         node.run();
         node
     }
@@ -61,6 +64,7 @@ impl Node {
         self.running = Some(child);
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no start: {}", self.log()));
         ready["public"].as_str().unwrap().clone_into(&mut self.url);
+        ready["admin"].as_str().unwrap().clone_into(&mut self.admin);
     }
 
     /// `kill -9`.

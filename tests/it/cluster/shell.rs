@@ -30,10 +30,19 @@ impl Shell {
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).arg("--json").current_dir(self.folder.path());
-        command.env("PORTCULLIS_DATABASE", &self.database).env("PORTCULLIS_MASTER_KEY", MASTER_KEY);
-        command.env("PORTCULLIS_ISSUER", ISSUER);
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(self.environment());
         command
+    }
+
+    /// What brings the program to the database.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        let fixed = [
+            ("PORTCULLIS_DATABASE", self.database.as_str()),
+            ("PORTCULLIS_MASTER_KEY", MASTER_KEY),
+            ("PORTCULLIS_ISSUER", ISSUER),
+        ];
+        let fixed = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        fixed.into_iter().chain(self.variables.clone()).collect()
     }
 
     pub(super) fn run(&self, arguments: &[&str]) -> Output {

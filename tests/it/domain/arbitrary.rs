@@ -7,7 +7,7 @@ use portcullis::domain::grant::{
 };
 use portcullis::domain::{
     Allowlist, ApiKey, Audience, AuthMethod, AuthMethods, Catalogue, CatalogueScope, KeyDetails, KeyState,
-    Lifetime, OnLeak, Position, Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId,
+    Lifetime, OnLeak, Position, Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId, Worth,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -128,6 +128,7 @@ pub(super) fn details() -> impl Strategy<Value = KeyDetails> {
             KeyDetails {
                 name: "key".to_owned(),
                 permissions,
+                role: None,
                 allowlist,
                 auth_methods,
                 audiences,
@@ -140,6 +141,34 @@ pub(super) fn details() -> impl Strategy<Value = KeyDetails> {
     )
 }
 
+/// A key: its details, and what its role permits.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Holder {
+    pub(super) details: KeyDetails,
+    pub(super) role: ScopeSet,
+}
+
+impl Holder {
+    pub(super) fn worth(&self) -> Worth<'_> {
+        Worth { details: &self.details, role: &self.role }
+    }
+
+    /// What it may do, told without the code that is tested.
+    pub(super) fn held(&self) -> ScopeSet {
+        let mut held = self.details.permissions.clone();
+        held.extend(self.role.iter().cloned());
+        held
+    }
+}
+
+pub(super) fn role() -> impl Strategy<Value = ScopeSet> {
+    prop_oneof![2 => Just(ScopeSet::default()), 3 => scopes_with_reserved()]
+}
+
+pub(super) fn holder() -> impl Strategy<Value = Holder> {
+    (details(), role()).prop_map(|(details, role)| Holder { details, role })
+}
+
 fn auth_methods() -> impl Strategy<Value = AuthMethods> {
     let some = subsequence(&AuthMethod::ALL[..], 1..=4).prop_map(AuthMethods::from_iter);
     prop_oneof![3 => Just(AuthMethods::default()), 1 => some]
@@ -147,7 +176,25 @@ fn auth_methods() -> impl Strategy<Value = AuthMethods> {
 
 /// Details, and what an edit made of them: each part stays more often than not, and about half of
 /// the edits only add.
-pub(super) fn edited() -> impl Strategy<Value = (KeyDetails, KeyDetails)> {
+pub(super) fn edited() -> impl Strategy<Value = (Holder, Holder)> {
+    (edited_details(), role(), role(), 0..6).prop_map(|((before, mut after), role, other, how)| {
+        let before = Holder { details: before, role };
+        let mut role = before.role.clone();
+        match how {
+            0 => role = other,
+            1 => role.extend(other.iter().cloned()),
+            // What was its own comes by the role, and the other way round: that changes no meaning.
+            2 => {
+                role = after.permissions.clone();
+                after.permissions = before.role.clone();
+            }
+            _ => {}
+        }
+        (before, Holder { details: after, role })
+    })
+}
+
+fn edited_details() -> impl Strategy<Value = (KeyDetails, KeyDetails)> {
     (details(), details(), vec(prop::bool::weighted(0.3), 7), any::<bool>()).prop_map(
         |(before, other, changes, adds)| {
             let other = if adds { joined(&before, other) } else { other };
@@ -199,7 +246,8 @@ pub(super) fn surroundings() -> impl Strategy<Value = (Catalogue, Vec<Audience>)
     (catalogue(), project_audiences())
 }
 
-pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Vec<Audience>)) -> MintRecord {
+pub(super) fn record(holder: Holder, (catalogue, audiences): (Catalogue, Vec<Audience>)) -> MintRecord {
+    let Holder { details, role } = holder;
     let at = Timestamp::from_secs(0);
     let project = parsed::<portcullis::domain::ProjectId>("prj_x");
     let key = KeyPart {
@@ -212,6 +260,7 @@ pub(super) fn record(details: KeyDetails, (catalogue, audiences): (Catalogue, Ve
             changed: Position::new(3),
         },
         secrets: Vec::new(),
+        role,
         project_changed: Position::new(2),
     };
     let project = Project {
@@ -237,8 +286,9 @@ pub(super) fn now() -> impl Strategy<Value = Timestamp> {
 }
 
 /// A request that names, more often than not, what the key may well have.
-pub(super) fn request(details: &KeyDetails) -> impl Strategy<Value = Request> + use<> {
-    let (held, ours) = (details.permissions.clone(), details.audiences.clone());
+pub(super) fn request(holder: &Holder) -> impl Strategy<Value = Request> + use<> {
+    let (details, held) = (&holder.details, holder.held());
+    let ours = details.audiences.clone();
     let named = prop_oneof![3 => any::<Index>().prop_map(Ok), 2 => scopes_with_reserved().prop_map(Err)];
     let scope = option::of(named).prop_map(move |named| match named {
         Some(Ok(one)) if !held.is_empty() => {

@@ -4,7 +4,7 @@ use portcullis::domain::authority::{Authority, Reach, Right, covers};
 use portcullis::domain::grant::{Ask, KeyPart, MintRecord, Moment, ProjectPart, decide};
 use portcullis::domain::{
     Allowlist, ApiKey, Catalogue, KeyDetails, KeyState, OnLeak, Position, Project, ProjectId, ProjectKind,
-    Scope, ScopeSet, SigningAlgorithm, Timestamp, TokenId,
+    Scope, ScopeSet, SigningAlgorithm, Timestamp, TokenId, Worth,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -73,6 +73,7 @@ fn record(permissions: ScopeSet) -> MintRecord {
             changed: Position::new(3),
         },
         secrets: Vec::new(),
+        role: ScopeSet::default(),
         project_changed: Position::new(2),
     };
     let project = Project {
@@ -124,7 +125,7 @@ proptest! {
     #[test]
     fn a_key_that_somebody_may_make_gives_them_nothing_that_they_had_not(maker in scopes(), made in scopes()) {
         let details = KeyDetails { permissions: made.clone(), ..KeyDetails::default() };
-        let allowed = authority(&maker).check_reach(&details, None).is_ok();
+        let allowed = authority(&maker).check_reach(&Worth { details: &details, role: &ScopeSet::default() }, None).is_ok();
         prop_assert!(!allowed || is_within(&made, &maker), "{made} by {maker}");
         prop_assert_eq!(allowed, made.iter().all(|scope| covers(&maker, scope)));
     }

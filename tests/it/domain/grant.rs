@@ -1,31 +1,31 @@
 //! Promise P1: whatever is granted is within the key.
 
-use portcullis::domain::grant::{MintRecord, audiences_of, feed_audience, may_follow};
+use portcullis::domain::grant::{FOLLOW, MintRecord, audiences_of, feed_audience, may_follow};
 use portcullis::domain::{KeyState, ScopeSet};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::arbitrary::{ISSUER, Request, details, record, request, state, surroundings};
+use super::arbitrary::{Holder, ISSUER, Request, holder, record, request, state, surroundings};
 
 fn case() -> impl Strategy<Value = (MintRecordOf, Request)> {
-    (details(), surroundings(), state()).prop_flat_map(|(details, around, state)| {
-        let request = request(&details);
-        (Just(MintRecordOf { details, around, state }), request)
+    (holder(), surroundings(), state()).prop_flat_map(|(holder, around, state)| {
+        let request = request(&holder);
+        (Just(MintRecordOf { holder, around, state }), request)
     })
 }
 
 /// A record can be neither cloned nor compared; what it is made of can.
 #[derive(Clone, Debug)]
 struct MintRecordOf {
-    details: portcullis::domain::KeyDetails,
+    holder: Holder,
     around: (portcullis::domain::Catalogue, Vec<portcullis::domain::Audience>),
     state: KeyState,
 }
 
 impl MintRecordOf {
     fn record(&self) -> MintRecord {
-        let mut record = record(self.details.clone(), self.around.clone());
+        let mut record = record(self.holder.clone(), self.around.clone());
         record.key.state = self.state;
         record
     }
@@ -46,13 +46,14 @@ proptest! {
         prop_assert_eq!(key.state, KeyState::Active);
         prop_assert!(key.details.allowlist.admits(request.address));
 
-        let held = record.catalogue.expand(&key.details.permissions);
+        let named = of.holder.held();
+        let held = record.catalogue.expand(&named);
         prop_assert!(held.covers_all(&claims.scope), "{:?} beyond {:?}", claims.scope, held);
         prop_assert!(held.covers_all(&grant.scope));
         prop_assert_eq!(&claims.scope, &record.catalogue.expand(&grant.scope));
         for reserved in claims.scope.iter().filter(|scope| scope.is_reserved()) {
             prop_assert!(request.ask.scope.contains(reserved), "{reserved} was not named");
-            prop_assert!(key.details.permissions.contains(reserved), "{reserved} is not held by name");
+            prop_assert!(named.contains(reserved), "{reserved} is not held by name");
         }
         if !request.ask.scope.is_empty() {
             prop_assert_eq!(&grant.scope, &request.ask.scope);
@@ -60,7 +61,7 @@ proptest! {
 
         let allowed = audiences_of(&record, ISSUER);
         let for_the_feed = claims.aud.contains(&feed_audience(ISSUER));
-        prop_assert!(!for_the_feed || may_follow(key) && claims.aud.iter().count() == 1);
+        prop_assert!(!for_the_feed || may_follow(&record) && claims.aud.iter().count() == 1);
         for audience in claims.aud.iter() {
             prop_assert!(for_the_feed || allowed.contains(audience));
             prop_assert!(request.ask.audiences.is_empty() || request.ask.audiences.contains(audience));
@@ -70,6 +71,7 @@ proptest! {
         prop_assert_eq!(&claims.ips, &key.details.allowlist);
         let lived = claims.exp.secs() - claims.iat.secs();
         prop_assert_eq!(lived, i64::from(grant.lifetime.secs()));
+        prop_assert_eq!(may_follow(&record), named.iter().any(|scope| scope.as_str() == FOLLOW));
         prop_assert!((1..=900).contains(&lived));
         prop_assert!(grant.lifetime <= key.details.lifetime());
         prop_assert!(request.ask.lifetime.is_none_or(|asked| grant.lifetime <= asked));

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::Config;
 
-use super::arbitrary::{AUDIENCES, ISSUER, address, details, now, record, scopes, surroundings};
+use super::arbitrary::{AUDIENCES, ISSUER, address, holder, now, record, scopes, surroundings};
 
 fn allowing(mut record: MintRecord) -> MintRecord {
     record.project = Arc::new(Project { raw_keys: true, ..(*record.project).clone() });
@@ -23,7 +23,7 @@ proptest! {
 
     #[test]
     fn a_raw_key_passes_where_its_token_would(
-        details in details(),
+        holder in holder(),
         around in surroundings(),
         needed in scopes(),
         audience in select(&AUDIENCES[..]),
@@ -31,9 +31,9 @@ proptest! {
         now in now(),
     ) {
         // A token of less than a second is none.
-        let left = details.expires_at.map(|end| end.since(now));
+        let left = holder.details.expires_at.map(|end| end.since(now));
         prop_assume!(left.is_none_or(|left| left.is_zero() || left >= Duration::from_secs(1)));
-        let record = allowing(record(details, around));
+        let record = allowing(record(holder, around));
         let audience: Audience = audience.parse().unwrap();
         let raw = RawUse {
             project: &record.project.id,

@@ -2,6 +2,7 @@
 //! them as they would anywhere, and libraries that know nothing of us verify what we sign.
 
 mod crates;
+mod documents;
 mod guards;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 mod administrators;
 mod bytes;
+mod hosts;
 mod loops;
 mod multiplexed;
 mod stopping;

@@ -7,7 +7,7 @@ use portcullis::store::SealedRow;
 
 use super::database::Database;
 use super::fixtures::{
-    audit, details, digest, key_change, later, project_change, set_scope, shop, token_revocation,
+    audit, details, digest, key_change, later, of_details, project_change, set_scope, shop, token_revocation,
 };
 
 on_every_engine!(founded:
@@ -42,7 +42,7 @@ impl Database {
 async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
     let id = db.key().await.key.id;
     let key_edits = [
-        KeyEdit::Details(details()),
+        of_details(details()),
         KeyEdit::Block,
         KeyEdit::Unblock,
         KeyEdit::RevokeTokens,

@@ -10,8 +10,8 @@ use portcullis::domain::grant::MintRecord;
 use portcullis::domain::signing_key::{SigningKeyTimes, SigningPurpose};
 use portcullis::domain::{
     ApiKey, AuthMethod, Catalogue, CatalogueScope, Changed, FeedDraft, KeyDetails, KeyId, KeyState, Lifetime,
-    LiveTokenLimits, OnLeak, Position, Project, ProjectId, ProjectKind, SecretDigest, SigningAlgorithm, Tag,
-    Target, Timestamp, TokenId,
+    LiveTokenLimits, OnLeak, Position, Project, ProjectId, ProjectKind, ScopeSet, SecretDigest,
+    SigningAlgorithm, Tag, Target, Timestamp, TokenId,
 };
 use portcullis::store::{
     Founding, IssuedToken, NewKey, NewProject, SealedKey, StoredSigningKey, TokenRevocation,
@@ -101,6 +101,7 @@ pub(crate) fn details() -> KeyDetails {
     KeyDetails {
         name: "billing".into(),
         permissions: "campaign:* orders:read".parse().unwrap(),
+        role: None,
         allowlist: "192.0.2.0/24 2001:db8::/32".parse().unwrap(),
         audiences: vec!["https://b.example".parse().unwrap(), "https://a.example".parse().unwrap()],
         token_lifetime: Lifetime::from_secs(300),
@@ -165,7 +166,7 @@ pub(crate) fn key_change(record: &MintRecord, edit: KeyEdit) -> KeyChange {
         key: key.id.clone(),
         expected_changed: key.changed,
         expected_project: record.project.changed,
-        feed: edit.feed(key, &record.catalogue, tag()),
+        feed: edit.feed(record, tag()),
         audit: audit(edit.act(), &key.project, key.id.as_str()),
         edit,
     }
@@ -177,8 +178,14 @@ pub(crate) fn project_change(project: &Project, edit: ProjectEdit) -> ProjectCha
         feed: edit.feed(project, &Catalogue::default(), tag()),
         audit: audit(edit.act(), &project.id, project.id.as_str()),
         project: project.clone(),
+        once: None,
         edit,
     }
+}
+
+/// Other details, without a role.
+pub(crate) fn of_details(details: KeyDetails) -> KeyEdit {
+    KeyEdit::Details { details, role: ScopeSet::default() }
 }
 
 pub(crate) fn set_scope(scope: &str, description: &str, includes: &str) -> ProjectEdit {

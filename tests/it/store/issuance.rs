@@ -8,7 +8,8 @@ use portcullis::store::{IssuedRange, IssuedToken};
 
 use super::database::Database;
 use super::fixtures::{
-    NOW, details, digest, jti_of, key_change, later, project_change, set_scope, token, token_revocation,
+    NOW, details, digest, jti_of, key_change, later, of_details, project_change, set_scope, token,
+    token_revocation,
 };
 
 on_every_engine!(founded:
@@ -116,7 +117,7 @@ async fn old_tokens_are_forgotten_the_oldest_first_and_in_batches(db: &Database)
 
 async fn no_edit_of_the_key_lets_a_token_through_that_was_decided_before(db: &Database) {
     let edits = [
-        KeyEdit::Details(details()),
+        of_details(details()),
         KeyEdit::RevokeTokens,
         KeyEdit::Regenerate { digest: digest(), old_end: later(60) },
         KeyEdit::AddSecret { digest: digest(), expires_at: None },

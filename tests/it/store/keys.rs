@@ -6,7 +6,7 @@ use portcullis::store::{Error, Lookup};
 
 use super::database::Database;
 use super::fixtures::{
-    details, digest, key_change, later, new_key, new_project, project_change, set_scope, shop,
+    details, digest, key_change, later, new_key, new_project, of_details, project_change, set_scope, shop,
 };
 
 on_every_engine!(founded:
@@ -78,7 +78,7 @@ async fn an_id_is_never_used_twice_not_even_after_deletion(db: &Database) {
 async fn each_edit_moves_the_key_to_its_own_position(db: &Database) {
     let id = db.key().await.key.id;
     let edits = [
-        KeyEdit::Details(details()),
+        of_details(details()),
         KeyEdit::Block,
         KeyEdit::Unblock,
         KeyEdit::RevokeTokens,
@@ -101,7 +101,7 @@ async fn each_edit_moves_the_key_to_its_own_position(db: &Database) {
 async fn details_are_replaced_as_a_whole(db: &Database) {
     for details in [KeyDetails { name: "new".into(), ..Default::default() }, details()] {
         let record = db.key().await;
-        db.change_key(&key_change(&record, KeyEdit::Details(details.clone()))).await.unwrap();
+        db.change_key(&key_change(&record, of_details(details.clone()))).await.unwrap();
         assert_eq!(db.record_of(&record.key.id).await.key.details, details);
     }
 }
@@ -137,10 +137,10 @@ async fn an_edit_of_a_key_that_has_changed_meanwhile_conflicts(db: &Database) {
 async fn an_edit_of_a_key_whose_project_has_changed_meanwhile_conflicts(db: &Database) {
     let record = db.key().await;
     db.change_project(&project_change(&record.project, set_scope("api", "", "orders"))).await.unwrap();
-    let answer = db.change_key(&key_change(&record, KeyEdit::Details(details()))).await;
+    let answer = db.change_key(&key_change(&record, of_details(details()))).await;
     assert_refused!(answer, Error::Conflict);
     let now = db.record_of(&record.key.id).await;
-    db.change_key(&key_change(&now, KeyEdit::Details(details()))).await.unwrap();
+    db.change_key(&key_change(&now, of_details(details()))).await.unwrap();
 }
 
 async fn an_edit_of_nobody_is_refused(db: &Database) {

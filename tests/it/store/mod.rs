@@ -53,6 +53,7 @@ mod leaks;
 mod postgres;
 mod projects;
 mod quotas;
+mod roles;
 mod schema;
 mod search;
 mod secrets;

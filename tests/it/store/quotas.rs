@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 
 use super::database::Database;
 use super::fixtures::{
-    NOW, audit, details, digest, jti, jti_of, key_change, later, new_key, project_change, set_scope, shop,
-    tag, token,
+    NOW, audit, details, digest, jti, jti_of, key_change, later, new_key, of_details, project_change,
+    set_scope, shop, tag, token,
 };
 
 on_every_engine!(founded:
@@ -46,7 +46,7 @@ async fn limited(db: &Database, limit: u32) -> MintRecord {
 async fn limit_key(db: &Database, id: &KeyId, limit: u32) -> MintRecord {
     let record = db.record_of(id).await;
     let details = KeyDetails { live_tokens: NonZeroU32::new(limit), ..record.key.details.clone() };
-    edit(db, id, KeyEdit::Details(details)).await
+    edit(db, id, of_details(details)).await
 }
 
 async fn edit(db: &Database, id: &KeyId, edit: KeyEdit) -> MintRecord {
@@ -126,8 +126,8 @@ async fn a_full_project_refuses_all_its_keys_and_no_other_projects(db: &Database
 }
 
 async fn the_tokens_before_it_in_a_batch_count(db: &Database) {
-    let (key, free) = (limited(db, 2).await, limited(db, 0).await);
-    let key = MintRecord { position: free.position, ..key };
+    let (mut key, free) = (limited(db, 2).await, limited(db, 0).await);
+    key.position = free.position;
     let batch: Vec<IssuedToken> =
         [&free, &key, &key, &free, &key, &free].iter().map(|record| minted(record, 0, 900)).collect();
     let full = full(LimitOf::Key, 900);
@@ -174,7 +174,7 @@ async fn whatever_kills_a_keys_tokens_frees_their_places(db: &Database) {
     let narrowed = KeyDetails { allowlist: "192.0.2.0/25".parse().unwrap(), ..details() };
     let narrowed = KeyDetails { live_tokens: NonZeroU32::new(3), ..narrowed };
     assert_eq!(room(db, &other, 0).await, 2);
-    for act in [KeyEdit::RevokeTokens, KeyEdit::Details(narrowed), KeyEdit::Block] {
+    for act in [KeyEdit::RevokeTokens, of_details(narrowed), KeyEdit::Block] {
         assert_eq!(room(db, &key, 0).await, 3, "{act:?}");
         edit(db, &key, act).await;
     }
@@ -199,7 +199,7 @@ async fn what_leaves_tokens_alive_leaves_them_counted(db: &Database) {
     assert_eq!(room(db, &key, 0).await, 3);
     let renamed = KeyDetails { name: "new".into(), live_tokens: NonZeroU32::new(3), ..details() };
     for act in [
-        KeyEdit::Details(renamed),
+        of_details(renamed),
         KeyEdit::Regenerate { digest: digest(), old_end: NOW },
         KeyEdit::AddSecret { digest: digest(), expires_at: None },
     ] {

@@ -13,7 +13,7 @@ use portcullis::store::{
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::fixtures::{NOW, audit, founding, key_change, later, tag, token};
+use super::fixtures::{NOW, audit, founding, key_change, later, of_details, tag, token};
 
 on_every_engine!(founded:
     a_restored_copy_revokes_its_past_and_blocks_its_keys,
@@ -95,7 +95,7 @@ async fn a_copy_has_everything_but_the_row_that_tells_of_it(db: &Database) {
 async fn a_restored_copy_revokes_its_past_and_blocks_its_keys(db: &Database) {
     let key = db.key().await.key;
     let limit = KeyDetails { live_tokens: NonZeroU32::new(1), ..key.details.clone() };
-    db.change_key(&key_change(&db.record_of(&key.id).await, KeyEdit::Details(limit))).await.unwrap();
+    db.change_key(&key_change(&db.record_of(&key.id).await, of_details(limit))).await.unwrap();
     let key = db.record_of(&key.id).await;
     assert_eq!(db.record(&[token(&key)]).await.unwrap(), [Recording::Recorded]);
     let key = key.key;

@@ -151,6 +151,13 @@ impl Answer {
         Self { status: parts.status.as_u16(), headers: parts.headers, bytes }
     }
 
+    /// The first piece of an answer that goes on.
+    pub(crate) async fn first_of(response: Response) -> Self {
+        let (parts, mut body) = response.into_parts();
+        let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        Self { status: parts.status.as_u16(), headers: parts.headers, bytes: piece.to_vec() }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
     }

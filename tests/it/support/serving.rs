@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
@@ -60,6 +61,12 @@ impl Serving {
         self.child.id()
     }
 
+    /// Tells it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(self) {
         drop(self);
@@ -68,6 +75,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        // No harm to one that was stopped.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

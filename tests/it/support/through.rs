@@ -11,13 +11,13 @@ use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::feed::Published;
 use portcullis::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use portcullis::domain::{
-    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Timestamp, TokenId,
+    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Role, RoleName, Timestamp, TokenId,
 };
 use portcullis::store::{
     Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
     IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey, NewProject, Projects,
-    Recording, Records, Replay, Replays, Resealing, Restoration, Restored, SealedKey, SealedRow, Search,
-    SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
+    Recording, Records, Replay, Replays, Resealing, Restoration, Restored, Roles, SealedKey, SealedRow,
+    Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
     Unavailable, Upkeep, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
 };
 use portcullis::time::Clock as _;
@@ -237,6 +237,26 @@ impl Projects for Through {
 
     async fn change_project(&self, change: &ProjectChange) -> Result<Position, Error> {
         self.store.change_project(change).await
+    }
+}
+
+#[async_trait]
+impl Roles for Through {
+    async fn role(&self, project: &ProjectId, name: &RoleName) -> Result<Option<Role>, Error> {
+        self.store.role(project, name).await
+    }
+
+    async fn roles(
+        &self,
+        project: &ProjectId,
+        after: Option<&RoleName>,
+        limit: u32,
+    ) -> Result<Vec<Role>, Error> {
+        self.store.roles(project, after, limit).await
+    }
+
+    async fn keys_with_role(&self, project: &ProjectId, name: &RoleName) -> Result<u64, Error> {
+        self.store.keys_with_role(project, name).await
     }
 }
 

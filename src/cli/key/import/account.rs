@@ -104,7 +104,7 @@ impl Account {
         let (permissions, allowlist) = (&key.details.permissions, &key.details.allowlist);
         [
             !administrative && permissions.iter().any(|scope| !self.is_known(scope)),
-            permissions.is_empty(),
+            permissions.is_empty() && key.details.role.is_none(),
             allowlist.names_everything(),
         ]
     }

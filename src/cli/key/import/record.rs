@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use crate::cli::{moment, values};
 use crate::domain::api_key::check_end;
 use crate::domain::import::{Field, Newcomer, Refused, sha256_of_secret};
-use crate::domain::{Allowlist, KeyDetails, KeyId, Lifetime, ScopeSet, Secret, SecretSha256, Timestamp};
+use crate::domain::{
+    Allowlist, KeyDetails, KeyId, Lifetime, RoleName, ScopeSet, Secret, SecretSha256, Timestamp,
+};
 
 /// A value, as CSV or JSON give it.
 pub(super) enum Given {
@@ -40,6 +42,7 @@ impl Record {
         let details = KeyDetails {
             name: name.map_or_else(|| id.to_string(), |name| name.as_str().to_owned()),
             permissions: self.permissions()?,
+            role: self.role()?,
             allowlist: self.allowlist()?,
             audiences: self.words(Field::Audiences, "one of them is no audience")?,
             token_lifetime: self.token_lifetime()?,
@@ -69,6 +72,13 @@ impl Record {
             return Err(Field::Permissions.refused("a key holds at most 256 of them"));
         }
         Ok(scopes.into_iter().collect())
+    }
+
+    fn role(&mut self) -> Result<Option<RoleName>, Refused> {
+        // The empty text of a column is no role.
+        let text = self.text(Field::Role, "it is no text")?.filter(|text| !text.is_empty());
+        let wrong = |_| Field::Role.refused("it is no role's name: letters, digits, `.`, `-`, `_`");
+        text.map(|text| text.parse().map_err(wrong)).transpose()
     }
 
     fn allowlist(&mut self) -> Result<Allowlist, Refused> {

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, Ref, Response, ResponseBuilder, Responses, ResponsesBuilder,
+    ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Responses, ResponsesBuilder,
 };
 
 use crate::http::openapi::schemas::text;
@@ -30,15 +30,37 @@ impl Answers {
     /// A good answer of this shape, with these headers.
     pub(super) fn good(self, status: StatusCode, schema: &str, headers: &[&str]) -> Self {
         let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
-        let mut response = told("It is done.").content("application/json", body);
+        let response = told("It is done.").content("application/json", body);
+        self.with_headers(status, response, headers)
+    }
+
+    /// A good answer that is no JSON, in any of these media types.
+    pub(super) fn good_in(self, status: StatusCode, media_types: &[&str], headers: &[&str]) -> Self {
+        let body = || ContentBuilder::new().schema(Some(text())).build();
+        let response = media_types.iter().fold(told("Here it comes."), |told, it| told.content(*it, body()));
+        self.with_headers(status, response, headers)
+    }
+
+    fn with_headers(self, status: StatusCode, mut response: ResponseBuilder, headers: &[&str]) -> Self {
         for name in headers {
             let what = match *name {
                 "ETag" => "What an edit repeats in If-Match.",
+                "Content-Disposition" => "What the file may be called.",
                 _ => "Where it is from now on.",
             };
             response = response.header(*name, header(what));
         }
         Self(self.0.response(status.as_str(), Response::from(response)))
+    }
+
+    /// The good answer may be one that was given before.
+    pub(super) fn replayed(self, good: StatusCode) -> Self {
+        let what = "`true` if this was done before, by a request with the same Idempotency-Key.";
+        let mut answers = self.0.build();
+        if let Some(RefOr::T(good)) = answers.responses.get_mut(good.as_str()) {
+            good.headers.insert("Idempotency-Replayed".to_owned(), RefOr::T(header(what)));
+        }
+        Self(answers.into())
     }
 
     /// A page in the text format of Prometheus.

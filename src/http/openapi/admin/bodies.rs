@@ -3,7 +3,7 @@
 use utoipa::openapi::schema::{AdditionalProperties, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
-use crate::domain::{AuthMethod, OnLeak, ProjectKind, Reason, ScopeSet, SigningAlgorithm};
+use crate::domain::{AuthMethod, OnLeak, ProjectKind, Reason, RoleName, ScopeSet, SigningAlgorithm};
 use crate::http::openapi::schemas::Needed::{self, Always, Perhaps};
 use crate::http::openapi::schemas::{list, open, text, word};
 
@@ -22,6 +22,8 @@ pub(super) enum Takes {
     NewProject,
     ProjectPatch,
     Scope,
+    NewRole,
+    RolePatch,
     Rotation,
 }
 
@@ -30,7 +32,15 @@ type Member = (&'static str, RefOr<Schema>, Needed);
 impl Takes {
     /// Whether a request without a body is one with an empty object.
     pub(super) fn may_be_absent(self) -> bool {
-        !matches!(self, Self::NewKey | Self::KeyPatch | Self::NewProject | Self::ProjectPatch)
+        !matches!(
+            self,
+            Self::NewKey
+                | Self::KeyPatch
+                | Self::NewProject
+                | Self::ProjectPatch
+                | Self::NewRole
+                | Self::RolePatch
+        )
     }
 
     pub(super) fn schema(self) -> Option<RefOr<Schema>> {
@@ -70,6 +80,8 @@ impl Takes {
                 ("description", nullable(of_at_most(1000)), Perhaps),
                 ("includes", nullable(scopes()), Perhaps),
             ],
+            Self::NewRole => [vec![("role", role_name(), Always)], role()].concat(),
+            Self::RolePatch => [role(), why()].concat(),
             Self::Rotation => vec![
                 ("algorithm", nullable(algorithm()), Perhaps),
                 ("purpose", nullable(word(&["tokens", "feed"])), Perhaps),
@@ -93,6 +105,7 @@ fn name() -> RefOr<Schema> {
 fn key() -> Vec<Member> {
     vec![
         ("permissions", nullable(scopes()), Perhaps),
+        ("role", nullable(role_name()), Perhaps),
         ("allowlist", nullable(list(text())), Perhaps),
         ("auth_methods", nullable(list(word(&AuthMethod::ALL.map(AuthMethod::as_str)))), Perhaps),
         ("audiences", nullable(list(text())), Perhaps),
@@ -101,6 +114,15 @@ fn key() -> Vec<Member> {
         ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
         ("expires_at", end(), Perhaps),
     ]
+}
+
+fn role() -> Vec<Member> {
+    vec![("description", nullable(of_at_most(1000)), Perhaps), ("permissions", nullable(scopes()), Perhaps)]
+}
+
+fn role_name() -> RefOr<Schema> {
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9][A-Za-z0-9._-]*$"));
+    name.max_length(Some(RoleName::LONGEST)).into()
 }
 
 fn why() -> Vec<Member> {

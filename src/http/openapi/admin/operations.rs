@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use utoipa::openapi::HttpMethod;
 
+use crate::admin;
 use crate::domain::authority::Right;
 
 use super::bodies::Takes;
@@ -20,6 +21,8 @@ pub(super) struct Guarded {
     pub(super) asks: &'static [Asks],
     pub(super) takes: Takes,
     pub(super) good: Good,
+    /// In which media types, where that is not JSON.
+    pub(super) speaks: &'static [&'static str],
     /// What may be against it beside the usual.
     pub(super) against: &'static [StatusCode],
 }
@@ -49,16 +52,23 @@ pub(super) enum Asks {
     Name,
     /// `wait` and `timeout`.
     Wait,
+    /// `after`, the number of a row.
+    After,
+    Format,
+    /// `Last-Event-ID`.
+    LastSeen,
 }
 
 const TAG: &[&str] = &["ETag"];
 const MADE: &[&str] = &["ETag", "Location"];
 const CONFLICT: &[StatusCode] = &[StatusCode::CONFLICT];
+const MANY: &[StatusCode] = &[StatusCode::TOO_MANY_REQUESTS];
+const FILE: &[&str] = &["Content-Disposition"];
 const EDIT: &[StatusCode] = &[StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
 
 fn of(method: HttpMethod, path: &'static str, what: &'static str, right: Right, good: Good) -> Guarded {
     let (asks, takes, against): (&[Asks], _, &[StatusCode]) = (&[], Takes::Nothing, &[]);
-    Guarded { method, path, what, right: Some(right), asks, takes, good, against }
+    Guarded { method, path, what, right: Some(right), asks, takes, good, speaks: &[], against }
 }
 
 fn get(path: &'static str, what: &'static str, right: Right, asks: &'static [Asks], good: Good) -> Guarded {
@@ -73,6 +83,8 @@ fn post(path: &'static str, what: &'static str, right: Right, takes: Takes, good
 fn edit(method: HttpMethod, path: &'static str, what: &'static str, right: Right, takes: Takes) -> Guarded {
     let (good, asks): (_, &[Asks]) = if path.contains("/keys/") {
         (ok("KeyActed", TAG), &[Asks::Seen, Asks::Wait])
+    } else if path.contains("/roles/") {
+        (ok("RoleActed", TAG), &[Asks::Seen, Asks::Wait])
     } else {
         (ok("ProjectEdited", TAG), &[Asks::Seen])
     };
@@ -89,7 +101,7 @@ const fn made(schema: &'static str, headers: &'static [&'static str]) -> Good {
 
 #[rustfmt::skip]
 pub(super) fn operations() -> Vec<Guarded> {
-    use Asks::{Act, Actor, Address, Flagged, Key, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time, Wait};
+    use Asks::{Act, Actor, Address, After, Flagged, Format, Key, LastSeen, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time, Wait};
     use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, RevokeTokens, WriteKeys, WriteProjects, WriteSigning};
     use HttpMethod::{Delete, Patch, Put};
 
@@ -114,6 +126,11 @@ pub(super) fn operations() -> Vec<Guarded> {
         get("/admin/v1/projects/{project}/scopes", "The scope catalogue.", ReadProjects, &[], ok("Scopes", TAG)),
         edit(Put, "/admin/v1/projects/{project}/scopes/{scope}", "Define a scope, in place of what it was.", WriteProjects, Takes::Scope),
         edit(Delete, "/admin/v1/projects/{project}/scopes/{scope}", "Take a scope out of the catalogue.", WriteProjects, Takes::Nothing),
+        get("/admin/v1/projects/{project}/roles", "A project's roles by name.", ReadKeys, &[Part], ok("Roles", &[])),
+        Guarded { asks: &[Name], ..post("/admin/v1/projects/{project}/roles", "Make a role, which no key has yet.", WriteKeys, Takes::NewRole, made("Role", MADE)) },
+        get("/admin/v1/projects/{project}/roles/{role}", "A role, and how many keys have it.", ReadKeys, &[], ok("RoleWhole", TAG)),
+        edit(Patch, "/admin/v1/projects/{project}/roles/{role}", "Change what is named of a role, for every key that has it.", WriteKeys, Takes::RolePatch),
+        post("/admin/v1/projects/{project}/roles/{role}/delete", "Delete a role that no key has.", WriteKeys, Takes::Why, ok("RoleActed", &[])),
         get("/admin/v1/projects/{project}/audiences", "A project's own audiences.", ReadProjects, &[], ok("Audiences", TAG)),
         Guarded { against: CONFLICT, ..of(Put, "/admin/v1/projects/{project}/audiences/{audience}", "Give a project an audience.", WriteProjects, ok("ProjectEdited", TAG)) },
         Guarded { against: CONFLICT, ..of(Delete, "/admin/v1/projects/{project}/audiences/{audience}", "Take an audience from a project; its tokens are revoked.", WriteProjects, ok("ProjectEdited", TAG)) },
@@ -125,5 +142,7 @@ pub(super) fn operations() -> Vec<Guarded> {
         post("/admin/v1/signing-keys/rotate", "Announce a successor, which signs ten minutes later.", WriteSigning, Takes::Rotation, made("Rotated", &[])),
         post("/admin/v1/signing-keys/{kid}/retire", "The emergency: revoke all that a signing key signed.", WriteSigning, Takes::Why, ok("Rotated", &[])),
         get("/admin/v1/audit", "Who did what; the oldest first.", ReadAudit, &[Project, Actor, Act, Target, Time, Order, Part], ok("AuditEntries", &[])),
+        Guarded { speaks: admin::AUDIT_MEDIA_TYPES, against: MANY, ..get("/admin/v1/audit/export", "The log as a file, with its head as the last line or record. What is cut off lacks it.", ReadAudit, &[Project, Actor, Act, Target, Time, After, Format], ok("File", FILE)) },
+        Guarded { speaks: &["text/event-stream"], against: MANY, ..get("/admin/v1/audit/follow", "Rows as they are written: an event `begin`, then `row` with the row as its data and its number as its id; something every five seconds, until the token ends.", ReadAudit, &[Project, Actor, Act, Target, Time, After, LastSeen], ok("Events", &[])) },
         Guarded { right: None, ..get("/admin/v1/nodes", "The running servers, and how far each follows. Any right will do.", ReadKeys, &[], ok("Nodes", &[])) }, ]
 }

@@ -15,7 +15,7 @@ use crate::http::openapi::schemas::{text, whole, word};
 use super::answers::Answers;
 use super::bodies::Takes;
 use super::operations::{Asks, Guarded, operations};
-use super::schemas::{between, of_at_most};
+use super::schemas::between;
 
 pub(super) fn all() -> Paths {
     let mut paths = PathsBuilder::new();
@@ -66,20 +66,26 @@ impl Guarded {
     }
 
     fn body(&self) -> Option<RequestBody> {
-        let media_type = match self.method {
-            HttpMethod::Patch => "application/merge-patch+json",
-            _ => "application/json",
-        };
-        let content = ContentBuilder::new().schema(self.takes.schema()).build();
+        let schema = self.takes.schema()?;
+        let content = || ContentBuilder::new().schema(Some(schema.clone())).build();
         let required = if self.takes.may_be_absent() { Required::False } else { Required::True };
-        self.takes
-            .schema()
-            .map(|_| RequestBodyBuilder::new().content(media_type, content).required(Some(required)).build())
+        let mut body = RequestBodyBuilder::new().content("application/json", content());
+        if self.method == HttpMethod::Patch {
+            body = body.content("application/merge-patch+json", content());
+        }
+        Some(body.required(Some(required)).build())
     }
 
     fn answers(&self) -> Answers {
         let (status, schema, headers) = self.good;
-        let mut answers = Answers::to_a_token().good(status, schema, headers);
+        let answers = Answers::to_a_token();
+        let mut answers = match self.speaks {
+            [] => answers.good(status, schema, headers),
+            speaks => answers.good_in(status, speaks, headers),
+        };
+        if self.asks.contains(&Asks::Name) {
+            answers = answers.replayed(status);
+        }
         if self.path.contains('{') || self.takes == Takes::NewKey {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
@@ -128,8 +134,11 @@ impl Asks {
                 query("wait", word(&[admin::WAIT_WORD])),
                 query("timeout", between(1, admin::LONGEST_WAIT.into())),
             ],
+            Self::After => vec![query("after", whole())],
+            Self::Format => vec![query("format", word(&admin::AUDIT_FORMATS))],
+            Self::LastSeen => vec![parameter("Last-Event-ID", ParameterIn::Header, whole())],
             Self::Name => vec![parameter("Idempotency-Key", ParameterIn::Header, some(255))],
-            Self::Seen => vec![parameter("If-Match", ParameterIn::Header, of_at_most(64))],
+            Self::Seen => vec![parameter("If-Match", ParameterIn::Header, text())],
         }
     }
 }

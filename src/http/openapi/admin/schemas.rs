@@ -26,6 +26,7 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("Flag", reported()),
         ("Project", project()),
         ("Scope", vec![("scope", text()), ("description", text()), ("includes", list(text()))]),
+        ("Role", role()),
         ("Audience", vec![("audience", text())]),
         ("Token", token()),
         ("Revocation", revocation()),
@@ -40,7 +41,9 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         all.push((page, object(vec![("items", list(named(of))), ("next", nullable(text()))])));
     }
     all.extend([
-        ("KeyWhole", object([key(), vec![("secrets", list(named("Secret")))]].concat())),
+        ("KeyWhole", object([key(), of_a_key_alone()].concat())),
+        ("RoleWhole", object([role(), vec![("keys", whole())]].concat())),
+        ("RoleActed", awaited(role_acted())),
         ("KeyMade", with_secret(key())),
         ("KeyActed", awaited(acted())),
         ("FlagsCleared", object(vec![("key_id", text()), ("project", text()), ("cleared", whole())])),
@@ -60,11 +63,12 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
     all
 }
 
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 11] = [
     ("Keys", "Key"),
     ("Secrets", "Secret"),
     ("Projects", "Project"),
     ("Scopes", "Scope"),
+    ("Roles", "Role"),
     ("Audiences", "Audience"),
     ("Tokens", "Token"),
     ("Revocations", "Revocation"),
@@ -147,6 +151,7 @@ fn key() -> Members {
         ("name", text()),
         ("state", word(&["active", "blocked", "deleted"])),
         ("permissions", list(text())),
+        ("role", nullable(text())),
         ("allowlist", list(text())),
         ("auth_methods", list(text())),
         ("audiences", list(text())),
@@ -167,6 +172,25 @@ fn reported() -> Members {
         ("source", nullable(text())),
         ("url", nullable(text())),
     ]
+}
+
+fn of_a_key_alone() -> Members {
+    vec![("role_permissions", list(text())), ("secrets", list(named("Secret")))]
+}
+
+fn role() -> Members {
+    vec![
+        ("role", text()),
+        ("project", text()),
+        ("description", text()),
+        ("permissions", list(text())),
+        ("created_at", time()),
+        ("position", whole()),
+    ]
+}
+
+fn role_acted() -> Members {
+    vec![("role", text()), ("project", text()), ("position", whole()), ("tokens_revoked", flag())]
 }
 
 fn secret() -> Members {

@@ -1,16 +1,19 @@
 //! `portcullis audit …`: the log of acts, and whether it is still what was written.
 
+mod export;
+mod follow;
+
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::admin::view::{AuditEntry, hex};
+use crate::admin::view::{AuditEntry, AuditHead, hex};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Broken, Chain, Head, InvalidHead};
 use crate::domain::authority::Reach;
-use crate::store::{Error as StoreError, WantedAudit};
+use crate::store::{Error as StoreError, SealedRow, WantedAudit};
 
 use super::failure::Failure;
 use super::output::{Page, Report, Row, write_fields};
@@ -23,13 +26,18 @@ const BATCH: u32 = 1000;
 pub(super) enum Command {
     /// List who did what, the oldest first.
     List {
-        /// Only rows after this one.
-        #[arg(long, value_name = "SEQ", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
-        after: i64,
+        /// Only rows after this one [default: from the first on; with --follow, those that come].
+        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(0..))]
+        after: Option<i64>,
+        /// Go on with each row that is written, until it is interrupted; with --json an object a line.
+        #[arg(long, conflicts_with = "limit")]
+        follow: bool,
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
+    /// Write the log for other programs, as JSON lines or CSV; the last line is the head.
+    Export(export::Args),
     /// Print the number and hash of the last row, to be kept elsewhere.
     Head,
     /// Check the hash chain from the first row to the last.
@@ -42,7 +50,7 @@ pub(super) struct Kept {
     /// The row that was once the last, and its hash: finds a log that was cut short or written anew.
     #[arg(long, value_name = "SEQ:HASH")]
     head: Option<Head>,
-    /// The same from the last line of a file: what `audit head` or `audit verify --json` said.
+    /// The same from the last line of a file: what `audit head`, `audit verify --json` or `audit export` said.
     #[arg(long, value_name = "FILE", conflicts_with = "head")]
     head_file: Option<PathBuf>,
 }
@@ -50,7 +58,11 @@ pub(super) struct Kept {
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Self::List { after, limit } => list(session, after, limit).await,
+            Self::List { after, follow: true, limit: _ } => follow::run(session, after).await,
+            Self::List { after, follow: false, limit } => {
+                list(session, after.unwrap_or_default(), limit).await
+            }
+            Self::Export(args) => export::run(session, args).await,
             Self::Head => head(session).await,
             Self::Verify(kept) => verify(session, kept.read()?).await,
         }
@@ -58,12 +70,17 @@ impl Command {
 }
 
 async fn list(session: &Session, after: i64, limit: u32) -> Result<(), Failure> {
-    let rows = session.store().audit(after, limit + 1).await?;
+    let rows = rows_after(session, after, limit + 1).await?;
     let rows = rows.into_iter().map(AuditEntry::from).collect();
     session.output.show(&Page::cut(rows, limit, |last: &AuditEntry| last.seq.to_string()))
 }
 
 async fn head(session: &Session) -> Result<(), Failure> {
+    session.output.show(&AuditHead::of(&newest(session).await?))
+}
+
+/// The last row, unchecked.
+async fn newest(session: &Session) -> Result<SealedRow, Failure> {
     let last = WantedAudit {
         within: Reach::Everywhere,
         actor: None,
@@ -76,8 +93,12 @@ async fn head(session: &Session) -> Result<(), Failure> {
         limit: 1,
     };
     let last = session.store().find_audit(&last).await.map_err(unreadable)?.pop();
-    let last = last.ok_or(Broken::Missing(1))?;
-    session.output.show(&Written::from(Head { seq: last.row.seq, hash: last.hash }))
+    Ok(last.ok_or(Broken::Missing(1))?)
+}
+
+/// The rows after this one, at most so many.
+async fn rows_after(session: &Session, after: i64, limit: u32) -> Result<Vec<SealedRow>, Failure> {
+    session.store().audit(after, limit).await.map_err(unreadable)
 }
 
 async fn verify(session: &Session, kept: Option<Head>) -> Result<(), Failure> {
@@ -85,9 +106,9 @@ async fn verify(session: &Session, kept: Option<Head>) -> Result<(), Failure> {
     // A row may have been put before the first.
     let mut after = i64::MIN;
     loop {
-        let rows = session.store().audit(after, BATCH).await.map_err(unreadable)?;
+        let rows = rows_after(session, after, BATCH).await?;
         if rows.is_empty() {
-            let head = chain.end()?.into();
+            let head = written(chain.end()?);
             return session.output.show(&Verified { head, kept: kept.map(|kept| kept.seq) });
         }
         rows.iter().try_for_each(|sealed| chain.extend(sealed))?;
@@ -121,27 +142,17 @@ fn last_line(path: &Path) -> io::Result<String> {
 }
 
 fn head_of(line: &str) -> Result<Head, InvalidHead> {
-    match serde_json::from_str::<Written>(line) {
-        Ok(Written { rows, head }) => format!("{rows}:{head}").parse(),
+    match serde_json::from_str::<AuditHead>(line) {
+        Ok(AuditHead { rows, head }) => format!("{rows}:{head}").parse(),
         Err(_) => line.trim().parse(),
     }
 }
 
-/// A head, as it is shown to programs.
-#[derive(Serialize, Deserialize)]
-struct Written {
-    rows: i64,
-    /// The hash of the last row.
-    head: String,
+fn written(head: Head) -> AuditHead {
+    AuditHead { rows: head.seq, head: hex(&head.hash) }
 }
 
-impl From<Head> for Written {
-    fn from(head: Head) -> Self {
-        Self { rows: head.seq, head: hex(&head.hash) }
-    }
-}
-
-impl Report for Written {
+impl Report for AuditHead {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}:{}", self.rows, self.head)
     }
@@ -151,7 +162,7 @@ impl Report for Written {
 #[derive(Serialize)]
 struct Verified {
     #[serde(flatten)]
-    head: Written,
+    head: AuditHead,
     /// The row whose hash had been kept, and is what it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<i64>,

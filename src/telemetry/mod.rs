@@ -1,5 +1,11 @@
-//! Logs to stderr: for people on a terminal, JSON otherwise. Not metrics, and not what is logged:
-//! whoever acts, logs.
+//! Logs to stderr: for people on a terminal, JSON otherwise; and, where it is built in and asked for, traces
+//! of requests to a collector. Not metrics, and not what is logged: whoever acts, logs.
+
+#[cfg(feature = "traces")]
+mod traces;
+#[cfg(not(feature = "traces"))]
+#[path = "no_traces.rs"]
+mod traces;
 
 use std::io::{self, IsTerminal};
 
@@ -13,17 +19,29 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, Traces};
 
-/// Starts logging for the whole process. A second call changes nothing.
-pub fn start(log: &Log) {
+pub use traces::{Sending, are_sent, continues};
+
+/// Starts logging for the whole process, and what sends traces. A second call changes nothing.
+pub fn start(log: &Log, traces: Option<&Traces>) -> Option<Sending> {
+    let logs = subscriber(log, io::stderr().is_terminal(), io::stderr);
+    let (logs, sending) = match traces.map(Sending::start) {
+        Some((sending, layer)) => (logs.with(Some(layer)), Some(sending)),
+        None => (logs.with(None), None),
+    };
     // Already started: the first one stays, as tests that share a process expect.
-    let _ = subscriber(log, io::stderr().is_terminal(), io::stderr).try_init();
+    let _ = logs.try_init();
+    sending
 }
 
 /// What writes the lines; `terminal` says whether people read them there.
 #[must_use]
-pub fn subscriber<W>(log: &Log, terminal: bool, writer: W) -> impl Subscriber + Send + Sync
+pub fn subscriber<W>(
+    log: &Log,
+    terminal: bool,
+    writer: W,
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {

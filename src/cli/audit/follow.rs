@@ -1,0 +1,45 @@
+//! `portcullis audit list --follow`: rows as they are written, one a line.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::admin::view::AuditEntry;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+
+use super::{BATCH, newest, rows_after};
+
+/// How often it is looked for rows.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The rows after this one, else those that come. A log that cannot be read for a while is read again later:
+/// nothing is left out.
+pub(super) async fn run(session: &Session, after: Option<i64>) -> Result<(), Failure> {
+    let mut after = match after {
+        Some(after) => after,
+        None => newest(session).await?.row.seq,
+    };
+    let mut failing = false;
+    loop {
+        let rows = match rows_after(session, after, BATCH).await {
+            Err(failure) if failure.may_pass() => {
+                if !failing {
+                    session.output.warn(&format!("{failure}; it is tried again"));
+                }
+                failing = true;
+                Vec::new()
+            }
+            rows => rows?,
+        };
+        if let Some(last) = rows.last() {
+            (after, failing) = (last.row.seq, false);
+            let rows: Vec<_> = rows.into_iter().map(AuditEntry::from).collect();
+            if !session.output.go_on(&rows)? {
+                return Ok(());
+            }
+        } else {
+            sleep(LOOK).await;
+        }
+    }
+}
