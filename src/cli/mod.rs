@@ -29,6 +29,7 @@ mod signing_key;
 mod token;
 mod values;
 mod wait;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -88,6 +89,9 @@ enum Command {
     /// Tokens: list those that a key minted, revoke, request, inspect one, run a program with one.
     #[command(subcommand)]
     Token(token::Command),
+    /// Webhooks: who is told of acts on keys.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// The audit log: who did what.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -178,6 +182,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Role(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
+        Command::Webhook(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
         // Gone their own way already.

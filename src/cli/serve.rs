@@ -56,6 +56,7 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
         leak_signers: leaks::signers(settings.leak_signers.as_ref())?,
         rotate_every: settings.rotate_every,
         issuance_retention: settings.issuance_retention,
+        webhook_networks: settings.webhook_networks,
     })
     .await?;
     server.sync.step().await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::Settings;
 use crate::domain::audit::Actor;
+use crate::domain::webhook::Destinations;
 use crate::domain::{Project, ProjectId};
 use crate::entropy::SystemEntropy;
 use crate::installation::{Installation, Surroundings, Terms};
@@ -18,18 +19,23 @@ use super::output::Output;
 pub(super) struct Session {
     /// What can be done.
     pub(super) acts: Acts,
+    /// Where webhooks may be sent.
+    pub(super) destinations: Destinations,
     /// Beyond which age servers with these settings admit nobody.
     pub(super) max_age: Duration,
     /// Where the answer goes.
     pub(super) output: Output,
+    /// How long the issuance log keeps a token, by these settings.
+    pub(super) retention: Duration,
 }
 
 impl Session {
     /// Opens the installation of these settings, under the issuer that it has.
     pub(super) async fn open(settings: &Settings, output: Output) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        let max_age = settings.revocation.max_age;
-        Ok(Self { acts: installation.acts(myself()), max_age, output })
+        let destinations = Destinations::new(settings.webhook_networks.clone());
+        let (max_age, retention) = (settings.revocation.max_age, settings.issuance_retention);
+        Ok(Self { acts: installation.acts(myself()), destinations, max_age, output, retention })
     }
 
     pub(super) fn store(&self) -> &dyn Store {

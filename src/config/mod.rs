@@ -73,6 +73,8 @@ pub struct Settings {
     pub default_project: Option<ProjectId>,
     /// The public keys of those whose signed reports of leaked secrets are taken; none = nobody's.
     pub leak_signers: Option<NamedFile>,
+    /// Private networks to which webhooks may be sent.
+    pub webhook_networks: Vec<IpNet>,
     /// What is logged and how.
     pub log: Log,
     /// Where traces are sent; none = nowhere.
@@ -183,6 +185,7 @@ impl Settings {
             },
             default_project: layers.read("verify.default_project", default_project)?,
             leak_signers: NamedFile::find("leaks.signers", layers)?,
+            webhook_networks: layers.read("webhooks.allow_networks", parse::networks)?,
             log: Log {
                 format: layers.read("log.format", log_format)?,
                 level: level.by(log_level)?,

@@ -82,7 +82,7 @@ impl Acts {
             }
         });
         let block = if response.blocks {
-            Some(self.change(&record, KeyEdit::Block, explained(told, &why)).await?)
+            Some(self.decided(&record, KeyEdit::Block, explained(told, &why)).await?)
         } else {
             None
         };

@@ -17,6 +17,7 @@ mod search;
 mod signing_keys;
 mod sqlite;
 mod upkeep;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -39,10 +40,17 @@ pub use leaks::{LeakNote, LeakRecord, Leaks};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use replays::{Replay, Replays};
 pub use roles::Roles;
-pub use search::{Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens};
+pub use search::{
+    FoundGrants, FoundKey, Search, WantedAudit, WantedGrants, WantedKeys, WantedProjects, WantedRevocations,
+    WantedTokens, first_of, minted_after,
+};
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};
+pub use webhooks::{
+    Attempt, Claim, Claimed, ClaimedMessage, DELIVERY_STATES, Delivery, DueWebhook, NewWebhook,
+    WantedDeliveries, WantedWebhooks, WebhookChange, WebhookEdit, Webhooks,
+};
 
 /// A database that keeps everything.
 pub trait Store:
@@ -60,6 +68,7 @@ pub trait Store:
     + Leaks
     + Search
     + Upkeep
+    + Webhooks
     + Send
     + Sync
 {
@@ -80,6 +89,7 @@ impl<S> Store for S where
         + Leaks
         + Search
         + Upkeep
+        + Webhooks
         + Send
         + Sync
 {

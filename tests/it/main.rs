@@ -27,3 +27,4 @@ mod signing;
 mod store;
 mod support;
 mod telemetry;
+mod webhooks;

@@ -14,7 +14,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use crate::domain::{KeyId, ProjectId};
+use crate::domain::hygiene::Neglect;
+use crate::domain::{KeyId, ProjectId, RoleName};
 use crate::store::WantedKeys;
 use crate::web::Server;
 
@@ -23,7 +24,7 @@ use super::path::One;
 use super::problem::Problem;
 use super::query::Query;
 use super::tag::etag;
-use super::view::{KeyRow, KeyWhole};
+use super::view::{KeyFound, KeyWhole};
 
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()
@@ -49,13 +50,21 @@ async fn list(
     let within = caller.reach_in(project)?;
     let state = query.take("state", "`state` is active, blocked or deleted")?;
     let flagged = query.take("flagged", "`flagged` is true or false")?;
+    let role: Option<RoleName> = query.take("role", "`role` is no role's name")?;
     let text = query.text()?;
+    let now = server.clock.now();
+    let neglect = Neglect {
+        unused_since: query.days("unused_days")?.map(|days| now.before(days.span())),
+        never_used: query.one_of("never_used", &["true"])?.is_some(),
+        ends_within: query.days("expiring_days")?.map(|days| (now, now.after(days.span()))),
+    };
     let part = query.part::<KeyId>(&server)?;
-    let wanted = WantedKeys { within, state, flagged, text, after: part.after.clone(), limit: part.rows() };
+    let (after, limit) = (part.after.clone(), part.rows());
+    let wanted = WantedKeys { within, key: None, state, role, flagged, text, neglect, after, limit };
     let found = server.store.find_keys(&wanted).await?;
-    let ids: Vec<KeyId> = found.iter().map(|key| key.id.clone()).collect();
-    let rows = KeyRow::all(found, server.store.flags(&ids).await?);
-    Ok(Json(part.page(&server, rows, |last| last.key_id.to_string())).into_response())
+    let ids: Vec<KeyId> = found.iter().map(|found| found.key.id.clone()).collect();
+    let rows = KeyFound::all(found, server.store.flags(&ids).await?);
+    Ok(Json(part.page(&server, rows, |last| last.key.key_id.to_string())).into_response())
 }
 
 /// A key and its secrets' names.

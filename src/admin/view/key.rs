@@ -70,20 +70,6 @@ impl From<Flag> for FlagRow {
     }
 }
 
-impl KeyRow {
-    /// Keys with those of these flags that are theirs.
-    #[must_use]
-    pub fn all(keys: Vec<ApiKey>, flags: Vec<Flag>) -> Vec<Self> {
-        let mut rows: Vec<Self> = keys.into_iter().map(Self::from).collect();
-        for flag in flags {
-            if let Some(row) = rows.iter_mut().find(|row| row.key_id == flag.key) {
-                row.flags.push(flag.into());
-            }
-        }
-        rows
-    }
-}
-
 /// What became of a key's flags.
 #[derive(Debug, Serialize)]
 pub struct FlagsCleared {

@@ -4,15 +4,18 @@
 mod applied;
 mod audit;
 mod house;
+mod hygiene;
 mod key;
 mod log;
 mod page;
 mod project;
 mod role;
+mod webhook;
 
 pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
+pub use hygiene::{HygieneRow, KeyFound};
 pub use key::{
     FlagRow, FlagsCleared, KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown,
 };
@@ -20,3 +23,4 @@ pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};
 pub use role::{RoleActed, RoleRow, RoleWhole};
+pub use webhook::{DeliveryRow, WebhookActed, WebhookRotated, WebhookRow};

@@ -5,22 +5,21 @@ mod create;
 mod edit;
 mod flags;
 mod import;
+mod list;
 mod scan;
 mod secret;
 mod view;
 
-use crate::domain::authority::Reach;
+use crate::domain::KeyId;
 use crate::domain::grant::MintRecord;
-use crate::domain::{KeyId, ProjectId};
-use crate::store::{Error as StoreError, Lookup, WantedKeys};
+use crate::store::{Error as StoreError, Lookup};
 
 use super::failure::Failure;
-use super::output::Page;
 use super::session::Session;
 
 pub(super) use create::warn_of_unknown;
 pub(super) use scan::run as scan;
-use view::{KeyRow, KeyWhole};
+use view::KeyWhole;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -29,20 +28,9 @@ pub(super) enum Command {
     /// Bring in keys with ids and secrets of their own; run again, it goes on where it stopped.
     Import(import::Args),
     /// List a project's keys, deleted ones too.
-    List {
-        /// The project.
-        #[arg(long, value_name = "ID")]
-        project: ProjectId,
-        /// Only those of which a secret was reported as leaked.
-        #[arg(long)]
-        flagged: bool,
-        /// Only those after this one.
-        #[arg(long, value_name = "ID")]
-        after: Option<KeyId>,
-        /// At most so many.
-        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        limit: u32,
-    },
+    List(list::Args),
+    /// Which keys, and which of their permissions, somebody might do without: unused, expiring, over-broad.
+    Hygiene(list::HygieneArgs),
     /// Show a key and when its secrets end.
     Show {
         /// The key.
@@ -75,9 +63,8 @@ impl Command {
         match self {
             Self::Create(args) => create::run(session, args).await,
             Self::Import(args) => import::run(session, args).await,
-            Self::List { project, flagged, after, limit } => {
-                list(session, project, flagged, (after, limit)).await
-            }
+            Self::List(args) => list::list(session, args).await,
+            Self::Hygiene(args) => list::hygiene(session, args).await,
             Self::Show { key } => show(session, &key).await,
             Self::Edit(args) => edit::run(session, args).await,
             Self::Block(args) => act::block(session, args).await,
@@ -90,22 +77,6 @@ impl Command {
             Self::Secret(command) => command.run(session).await,
         }
     }
-}
-
-async fn list(
-    session: &Session,
-    project: ProjectId,
-    flagged: bool,
-    (after, limit): (Option<KeyId>, u32),
-) -> Result<(), Failure> {
-    session.project(&project).await?;
-    let within = Reach::Within([project].into());
-    let flagged = flagged.then_some(true);
-    let wanted = WantedKeys { within, state: None, flagged, text: None, after, limit: limit + 1 };
-    let keys = session.store().find_keys(&wanted).await?;
-    let ids: Vec<KeyId> = keys.iter().map(|key| key.id.clone()).collect();
-    let rows = KeyRow::all(keys, session.store().flags(&ids).await?);
-    session.output.show(&Page::cut(rows, limit, |last: &KeyRow| last.key_id.to_string()))
 }
 
 async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {

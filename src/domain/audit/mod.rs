@@ -107,6 +107,20 @@ pub enum Act {
     ExportSigningKey,
     /// The data keys were sealed under another master key.
     RotateMasterKey,
+    /// A webhook was made.
+    CreateWebhook,
+    /// A webhook was edited.
+    EditWebhook,
+    /// A webhook was deleted, and what was on its way to it.
+    DeleteWebhook,
+    /// A webhook got a new signing secret.
+    RotateWebhookSecret,
+    /// A webhook was sent an event to see whether it arrives.
+    TestWebhook,
+    /// A message was sent to a webhook again.
+    RedeliverWebhook,
+    /// A webhook is sent nothing any more.
+    DisableWebhook,
 }
 
 impl Act {
@@ -136,8 +150,8 @@ impl Act {
             Self::BlockKey => "key.block",
             Self::UnblockKey => "key.unblock",
             Self::DeleteKey => "key.delete",
-            Self::ReportKey => "key.report",
-            Self::ClearFlags => "key.clear_flags",
+            Self::ReportKey => "leak.report",
+            Self::ClearFlags => "leak.clear",
             Self::RevokeTokens => "key.revoke_tokens",
             Self::RegenerateSecret => "key.regenerate",
             Self::AddSecret => "secret.add",
@@ -148,6 +162,13 @@ impl Act {
             Self::ImportSigningKey => "signing_key.import",
             Self::ExportSigningKey => "signing_key.export",
             Self::RotateMasterKey => "master_key.rotate",
+            Self::CreateWebhook => "webhook.create",
+            Self::EditWebhook => "webhook.edit",
+            Self::DeleteWebhook => "webhook.delete",
+            Self::RotateWebhookSecret => "webhook.rotate_secret",
+            Self::TestWebhook => "webhook.test",
+            Self::RedeliverWebhook => "webhook.redeliver",
+            Self::DisableWebhook => "webhook.disable",
         }
     }
 }

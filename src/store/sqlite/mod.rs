@@ -8,6 +8,7 @@
 mod audit;
 mod connect;
 mod creations;
+mod deliveries;
 mod feed;
 mod file;
 mod import;
@@ -16,6 +17,7 @@ mod issued;
 mod keys;
 mod leaks;
 mod live_tokens;
+mod outbox;
 mod outside;
 mod projects;
 mod publish;
@@ -28,6 +30,7 @@ mod signing_keys;
 mod single;
 mod upkeep;
 mod watch;
+mod webhooks;
 
 use std::path::Path;
 

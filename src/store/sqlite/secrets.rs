@@ -68,12 +68,22 @@ pub(super) async fn end_all(
     drop_ended(connection, key, now).await
 }
 
-/// Drops those of the key's secrets whose end has come. Their digests are remembered for a while.
+/// Drops those of the key's secrets whose end has come; when they were used last the key remembers, and their
+/// digests are known for a while.
 pub(super) async fn drop_ended(
     connection: &mut SqliteConnection,
     key: &KeyId,
     now: Timestamp,
 ) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE api_keys SET past_use_at = s.used_at FROM ( \
+           SELECT max(last_used_at) AS used_at FROM api_key_secrets WHERE key = $1 AND expires_at <= $2) AS s \
+         WHERE id = $1 AND s.used_at > coalesce(past_use_at, 0)",
+    )
+    .bind(key.as_str())
+    .bind(now.millis())
+    .execute(&mut *connection)
+    .await?;
     sqlx::query(
         "INSERT INTO gone_secrets (digest, key, gone_at) \
          SELECT digest, key, $2 FROM api_key_secrets WHERE key = $1 AND expires_at <= $2 \

@@ -46,7 +46,7 @@ async fn a_reported_key_is_seen_in_lists_and_by_itself_until_somebody_clears_it(
     let shown = admin.get(&path).await.json();
     assert_eq!((&shown["flags"], &shown["state"]), (&json!([]), &json!("blocked")), "the key is as it was");
     let row = app.shell.store.audit(0, u32::MAX).await.unwrap().pop().unwrap().row;
-    assert_eq!((row.act.as_str(), row.target.as_str()), ("key.clear_flags", key.id.as_str()));
+    assert_eq!((row.act.as_str(), row.target.as_str()), ("leak.clear", key.id.as_str()));
     let detail: Value = serde_json::from_str(&row.detail).unwrap();
     assert_eq!(detail, json!({ "secret_ids": [secret], "reason": "unspecified", "note": "a test key" }));
     let rows = app.shell.store.audit(0, u32::MAX).await.unwrap().len();

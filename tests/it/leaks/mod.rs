@@ -27,7 +27,7 @@ impl App {
     /// What the audit log says of reports and blocks: who, what, of which key, and why.
     async fn leaks_audited(&self) -> Vec<Value> {
         let rows = self.shell.store.audit(0, u32::MAX).await.unwrap();
-        let about = |act: &str| act == "key.report" || act == "key.block";
+        let about = |act: &str| act == "leak.report" || act == "key.block";
         let rows = rows.into_iter().map(|sealed| sealed.row).filter(|row| about(&row.act));
         rows.map(|row| {
             let detail: Value = serde_json::from_str(&row.detail).unwrap();

@@ -30,7 +30,7 @@ async fn a_live_secret_blocks_its_key_at_once_and_says_so_with_source_and_url() 
         told.as_object_mut().unwrap().extend(detail.as_object().unwrap().clone());
         json!({ "actor": "leak_report", "address": "203.0.113.9", "act": act, "target": key.id, "detail": told })
     };
-    let expected = [row("key.report", json!({ "secret_live": true })), row("key.block", json!({}))];
+    let expected = [row("leak.report", json!({ "secret_live": true })), row("key.block", json!({}))];
     assert_eq!(app.leaks_audited().await, expected);
     let flags = app.shell.flags(&key.id).await.unwrap();
     assert_eq!((flags.len(), flags[0].place.url.as_deref()), (1, Some(URL)));
@@ -96,7 +96,7 @@ async fn replays_add_nothing_however_they_vary() {
         assert_eq!((app.state_of(&key.id).await, app.flags_of(key).await), (state, flags), "{}", key.id);
     }
     let mut noted = app.leaks_audited().await;
-    noted.retain(|row| row["act"] == "key.report");
+    noted.retain(|row| row["act"] == "leak.report");
     let live =
         |key: &str| noted.iter().find(|row| row["target"] == key).unwrap()["detail"]["secret_live"].clone();
     assert_eq!((live(deleted.id.as_str()), live(blocked.id.as_str())), (json!(false), json!(true)));
@@ -146,7 +146,7 @@ async fn two_reports_of_one_secret_at_the_same_time_are_one() {
     let (one, two, ()) = tokio::join!(report(), report(), together);
     assert_eq!((one.status, two.status), (202, 202));
     let acts: Vec<_> = app.leaks_audited().await.iter().map(|row| row["act"].clone()).collect();
-    assert_eq!(acts, ["key.report", "key.block"]);
+    assert_eq!(acts, ["leak.report", "key.block"]);
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ async fn nothing_of_a_report_is_kept_that_holds_a_secret() {
         assert_eq!(answer.status, 400);
         assert!(!answer.text().contains(&key.secret[..30]), "{}", answer.text());
     }
-    assert_eq!(app.leaks_audited().await.iter().filter(|row| row["act"] == "key.report").count(), 6);
+    assert_eq!(app.leaks_audited().await.iter().filter(|row| row["act"] == "leak.report").count(), 6);
     // Where the watch over the test looks for secrets.
     fs::write(app.data_dir().join("metrics.txt"), app.metrics().await).unwrap();
 }

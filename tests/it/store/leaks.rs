@@ -4,6 +4,7 @@ use portcullis::domain::audit::Act;
 use portcullis::domain::authority::Reach;
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::grant::MintRecord;
+use portcullis::domain::hygiene::Neglect;
 use portcullis::domain::leak::{Earlier, Flag, Place};
 use portcullis::domain::{KeyId, KeyState, SecretDigest};
 use portcullis::store::{Error, LeakNote, LeakRecord, WantedKeys};
@@ -44,9 +45,18 @@ fn report(record: &MintRecord, earlier: Earlier, blocks: bool) -> LeakRecord {
 
 async fn flagged(db: &Database, flagged: bool) -> Vec<KeyId> {
     let within = Reach::Within([shop()].into());
-    let wanted =
-        WantedKeys { within, state: None, flagged: Some(flagged), text: None, after: None, limit: 10 };
-    db.find_keys(&wanted).await.unwrap().into_iter().map(|key| key.id).collect()
+    let wanted = WantedKeys {
+        within,
+        key: None,
+        state: None,
+        role: None,
+        flagged: Some(flagged),
+        text: None,
+        neglect: Neglect::default(),
+        after: None,
+        limit: 10,
+    };
+    db.find_keys(&wanted).await.unwrap().into_iter().map(|found| found.key.id).collect()
 }
 
 async fn the_owners_of_secrets_are_found_in_the_order_of_what_was_asked(db: &Database) {
@@ -90,7 +100,7 @@ async fn a_report_and_its_block_are_one_act(db: &Database) {
     assert_eq!((key.state, key.changed), (KeyState::Blocked, after.0));
     assert_eq!(db.earlier_report(id, &secret).await.unwrap(), Earlier::Flagged);
     let acts: Vec<_> = db.audit(0, 100).await.unwrap().into_iter().map(|sealed| sealed.row.act).collect();
-    assert!(acts.ends_with(&["key.report".into(), "key.block".into()]));
+    assert!(acts.ends_with(&["leak.report".into(), "key.block".into()]));
 }
 
 async fn a_report_that_somebody_else_has_made_meanwhile_conflicts(db: &Database) {

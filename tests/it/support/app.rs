@@ -135,6 +135,7 @@ impl Build {
             leak_signers: portcullis::leaks::signers(settings.leak_signers.as_ref()).unwrap(),
             rotate_every: settings.rotate_every,
             issuance_retention: settings.issuance_retention,
+            webhook_networks: settings.webhook_networks.clone(),
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());

@@ -1,6 +1,7 @@
 //! A database whose answers a test can hold up or spoil on their way to the server.
 
 mod leaks;
+mod replays;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,11 +15,12 @@ use portcullis::domain::{
     ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Role, RoleName, Timestamp, TokenId,
 };
 use portcullis::store::{
-    Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey, NewProject, Projects,
-    Recording, Records, Replay, Replays, Resealing, Restoration, Restored, Roles, SealedKey, SealedRow,
-    Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
-    Unavailable, Upkeep, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
+    Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, FoundGrants, FoundKey, Founded, Founding, Health,
+    Heartbeat, Installation, IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup,
+    NewKey, NewProject, Projects, Recording, Records, Resealing, Restoration, Restored, Roles, SealedKey,
+    SealedRow, Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey,
+    TokenRevocation, Unavailable, Upkeep, WantedAudit, WantedGrants, WantedKeys, WantedProjects,
+    WantedRevocations, WantedTokens,
 };
 use portcullis::time::Clock as _;
 
@@ -26,7 +28,7 @@ use super::{Latch, TestClock};
 
 /// In front of a real database.
 pub(crate) struct Through {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     hand: Arc<Hand>,
 }
 
@@ -346,15 +348,12 @@ impl AuditLog for Through {
 }
 
 #[async_trait]
-impl Replays for Through {
-    async fn replay(&self, actor: &KeyId, name: &str, now: Timestamp) -> Result<Option<Replay>, Error> {
-        self.store.replay(actor, name, now).await
-    }
-}
-
-#[async_trait]
 impl Search for Through {
-    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
+    async fn find_grants(&self, wanted: &WantedGrants) -> Result<FoundGrants, Error> {
+        self.store.find_grants(wanted).await
+    }
+
+    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<FoundKey>, Error> {
         self.store.find_keys(wanted).await
     }
 
