@@ -22,6 +22,7 @@
 //! | [`web`] | what every surface shares: state, client address, strict forms, credentials, refusals |
 //! | [`oauth`] | the OAuth endpoints, one file each; `flow` drives oxide-auth's state machine |
 //! | [`forward_auth`] | `/verify`: may the request pass that a proxy asks about? |
+//! | [`leaks`] | reports of leaked secrets, from strangers and signed |
 //! | [`admin`] | the administrators' REST API, one file per resource |
 //! | [`http`] | the listeners: routes, layers in order, limits, health, start and stop |
 //! | [`installation`] | the data directory: master key, founding, the server's lock |
@@ -42,6 +43,7 @@ pub mod http;
 pub mod installation;
 pub mod issuance;
 pub mod keys;
+pub mod leaks;
 pub mod metrics;
 pub mod oauth;
 pub mod revocation;

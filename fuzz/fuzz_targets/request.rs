@@ -48,6 +48,7 @@ async fn serve(data_dir: String) -> Router {
         throttle: settings.throttle,
         client_address: settings.client_address.clone(),
         default_project: settings.default_project.clone(),
+        leak_signers: portcullis::leaks::signers(settings.leak_signers.as_ref()).unwrap(),
         rotate_every: settings.rotate_every,
         issuance_retention: settings.issuance_retention,
         webhook_networks: settings.webhook_networks.clone(),

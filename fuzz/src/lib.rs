@@ -4,13 +4,14 @@
 
 pub mod feed;
 pub mod guard;
+pub mod leak;
 pub mod server;
 
 /// A body.
 pub type Body = fn(&[u8]);
 
 /// Every body that needs nothing but its input, by the name of its target.
-pub const BODIES: [(&str, Body); 11] = [
+pub const BODIES: [(&str, Body); 12] = [
     ("token", guard::token),
     ("jwks", guard::jwks),
     ("feed", feed::feed),
@@ -22,4 +23,5 @@ pub const BODIES: [(&str, Body); 11] = [
     ("id", guard::id),
     ("form", server::form),
     ("secret", server::secret),
+    ("leak", leak::leak),
 ];

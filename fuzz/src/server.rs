@@ -46,7 +46,7 @@ pub fn secret(input: &[u8]) {
     }
 }
 
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 18] = [
     "/oauth/token",
     "/oauth/introspect",
     "/oauth/revoke",
@@ -62,9 +62,12 @@ const PATHS: [&str; 15] = [
     "/verify",
     "/oauth/revocations",
     "/.well-known/portcullis-feed-jwks.json",
+    "/v1/leaks",
+    "/v1/leaks/signed",
+    "/v1/key/block",
 ];
 const METHODS: [Method; 4] = [Method::POST, Method::GET, Method::HEAD, Method::PUT];
-const HEADERS: [&str; 10] = [
+const HEADERS: [&str; 12] = [
     "authorization",
     "x-app-id",
     "x-app-token",
@@ -75,6 +78,8 @@ const HEADERS: [&str; 10] = [
     "origin",
     "x-request-id",
     "x-required-scope",
+    "github-public-key-identifier",
+    "github-public-key-signature",
 ];
 
 /// A request made of the input: a byte for the path, one for the method, then parts divided by
@@ -90,8 +95,9 @@ pub fn request(input: &[u8]) -> Option<Request<Body>> {
     let mut request = Request::new(Body::from(body[..body.len().min(MAX_BODY_BYTES + 1)].to_vec()));
     *request.uri_mut() = uri.parse::<Uri>().ok()?;
     *request.method_mut() = METHODS[usize::from(*method) % METHODS.len()].clone();
-    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-    request.headers_mut().insert("content-type", form);
+    let media_type =
+        if path.starts_with("/v1/leaks") { "application/json" } else { "application/x-www-form-urlencoded" };
+    request.headers_mut().insert("content-type", HeaderValue::from_static(media_type));
     for header in parts {
         let [name, value @ ..] = header else { continue };
         let name = HEADERS[usize::from(*name) % HEADERS.len()];

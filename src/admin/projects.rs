@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 
-use crate::domain::{Project, ProjectId, ProjectKind, SigningAlgorithm};
+use crate::domain::{OnLeak, Project, ProjectId, ProjectKind, SigningAlgorithm};
 use crate::keys::acts::Acts;
 use crate::store::WantedProjects;
 use crate::web::Server;
@@ -101,6 +101,7 @@ enum Patch {
     Algorithm(SigningAlgorithm),
     LiveTokens(Option<NonZeroU32>),
     RawKeys(bool),
+    OnLeak(OnLeak),
 }
 
 impl FromFields for Patch {
@@ -108,19 +109,32 @@ impl FromFields for Patch {
         let algorithm = fields.take::<String>("algorithm")?.and_then(|name| {
             name.parse().map_err(|_| Problem::value("algorithm", "it is ES256, EdDSA or RS256"))
         })?;
+        let on_leak = fields.take::<String>("on_leak")?.and_then(|policy| {
+            policy.parse().map_err(|_| Problem::value("on_leak", "it is `block` or `flag`"))
+        })?;
         let (live_tokens, raw_keys) = (fields.take("live_tokens")?, fields.take("raw_keys")?);
-        match (algorithm, live_tokens, raw_keys) {
-            (Field::Given(algorithm), Field::Absent, Field::Absent) => Ok(Self::Algorithm(algorithm)),
-            (Field::Null, Field::Absent, Field::Absent) => Ok(Self::Algorithm(SigningAlgorithm::default())),
-            (Field::Absent, Field::Given(limit), Field::Absent) => Ok(Self::LiveTokens(Some(limit))),
-            (Field::Absent, Field::Null, Field::Absent) => Ok(Self::LiveTokens(None)),
-            (Field::Absent, Field::Absent, Field::Given(allowed)) => Ok(Self::RawKeys(allowed)),
-            (Field::Absent, Field::Absent, Field::Null) => Ok(Self::RawKeys(false)),
-            _ => Err(Problem::value(
+        let named = [
+            one(algorithm, |given| Self::Algorithm(given.unwrap_or_default())),
+            one(live_tokens, Self::LiveTokens),
+            one(raw_keys, |given| Self::RawKeys(given.unwrap_or_default())),
+            one(on_leak, |given| Self::OnLeak(given.unwrap_or_default())),
+        ];
+        let mut named = named.into_iter().flatten();
+        named.next().filter(|_| named.next().is_none()).ok_or_else(|| {
+            Problem::value(
                 "",
-                "name one of algorithm, live_tokens, raw_keys: each is an act of its own",
-            )),
-        }
+                "name one of algorithm, live_tokens, raw_keys, on_leak: each is an act of its own",
+            )
+        })
+    }
+}
+
+/// What a member asks for, if it is there; `null` is what holds when nothing is said.
+fn one<T>(field: Field<T>, patch: impl FnOnce(Option<T>) -> Patch) -> Option<Patch> {
+    match field {
+        Field::Absent => None,
+        Field::Null => Some(patch(None)),
+        Field::Given(value) => Some(patch(Some(value))),
     }
 }
 
@@ -145,6 +159,10 @@ async fn edit(
         Patch::RawKeys(allowed) => {
             let done = acts.set_raw_keys(&id, allowed).await;
             done.map(|done| ProjectEdited::of(done, "raw_keys", &allowed))
+        }
+        Patch::OnLeak(policy) => {
+            let done = acts.set_on_leak(&id, policy).await;
+            done.map(|done| ProjectEdited::of(done, "on_leak", &policy))
         }
     };
     let edited = edited.map_err(Problem::of_edit)?;

@@ -222,6 +222,7 @@ impl Command {
             Self::Completions(_) => "`completions`",
             Self::Key(key::Command::Import(_)) => "`key import`",
             Self::Key(key::Command::Scan(_)) => "`key scan`",
+            Self::Key(key::Command::ClearFlags(_)) => "`key clear-flags`",
             Self::Key(key::Command::Hygiene(_)) => "`key hygiene`",
             Self::Webhook(_) => "`webhook`",
             Self::SigningKey(signing_key::Command::Import { .. }) => "`signing-key import`",

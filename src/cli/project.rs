@@ -7,7 +7,7 @@ use clap::ArgAction;
 use serde::{Serialize, Serializer};
 
 use crate::admin::view::{ProjectEdited, ProjectRow, ProjectWhole};
-use crate::domain::{ProjectId, ProjectKind, SigningAlgorithm, Timestamp};
+use crate::domain::{OnLeak, ProjectId, ProjectKind, SigningAlgorithm, Timestamp};
 use crate::keys::acts::Done;
 
 use super::failure::Failure;
@@ -62,8 +62,11 @@ pub(super) enum Command {
         project: ProjectId,
         /// Whether its API keys themselves pass at /verify, where its tokens do. To let them pass no
         /// longer also ends its tokens that are out.
-        #[arg(long, value_name = "true|false", action = ArgAction::Set)]
-        raw_keys: bool,
+        #[arg(long, value_name = "true|false", action = ArgAction::Set, conflicts_with = "on_leak")]
+        raw_keys: Option<bool>,
+        /// Whether a key is blocked at once when a live secret of it is reported as leaked, or only flagged.
+        #[arg(long, value_name = "block|flag", required_unless_present = "raw_keys")]
+        on_leak: Option<OnLeak>,
     },
     /// Show a project.
     Show {
@@ -86,7 +89,12 @@ impl Command {
                 let done = session.house.edit_project(&project, ProjectPatch::LiveTokens(limit.0)).await?;
                 session.output.show(&Limited { done, live_tokens: limit.0 })
             }
-            Self::Edit { project, raw_keys } => {
+            Self::Edit { project, on_leak: Some(policy), .. } => {
+                let done = session.house.edit_project(&project, ProjectPatch::OnLeak(policy)).await?;
+                session.output.show(&Edited::of(&done, "on_leak", &policy, "Set"))
+            }
+            Self::Edit { project, raw_keys, on_leak: None } => {
+                let raw_keys = raw_keys.unwrap_or_default();
                 let done = session.house.edit_project(&project, ProjectPatch::RawKeys(raw_keys)).await?;
                 session.output.show(&Passes { done, raw_keys })
             }
@@ -132,6 +140,7 @@ impl Report for ProjectWhole {
             ("algorithm", self.row.algorithm.to_string()),
             ("live tokens", limit(self.row.live_tokens)),
             ("raw keys", if self.row.raw_keys { "pass" } else { "do not pass" }.to_owned()),
+            ("on leak", format!("{} the key", self.row.on_leak)),
             ("created", time(self.row.created_at)),
             ("default audience", self.default_audience.to_string()),
             ("audiences", joined(&self.audiences, "none but the default")),

@@ -13,6 +13,7 @@ use super::session::surroundings;
 use crate::config::Settings;
 use crate::http::{Listener, Listeners, Running, look_at_certificate};
 use crate::installation::{self, AdminKey, Installation, Lock, Terms, derive_issuer};
+use crate::leaks;
 use crate::time::Clock;
 use crate::tls::Certificate;
 use crate::web::{Parts, Server};
@@ -52,6 +53,7 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
         throttle: settings.throttle,
         client_address: settings.client_address,
         default_project: settings.default_project,
+        leak_signers: leaks::signers(settings.leak_signers.as_ref())?,
         rotate_every: settings.rotate_every,
         issuance_retention: settings.issuance_retention,
         webhook_networks: settings.webhook_networks,

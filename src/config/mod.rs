@@ -11,6 +11,7 @@ mod flags;
 mod issuer;
 mod layers;
 mod master_key;
+mod named_file;
 mod parse;
 mod table;
 #[cfg(test)]
@@ -32,9 +33,10 @@ pub use self::{
     flags::Flags,
     issuer::{PlainHttp, server_url},
     master_key::MasterKeySetting,
+    named_file::NamedFile,
     parse::duration,
     table::{SETTINGS, Setting},
-    tls::{Tls, TlsFile},
+    tls::Tls,
     traces::Traces,
 };
 use self::{file::File, layers::Layers};
@@ -69,6 +71,8 @@ pub struct Settings {
     pub throttle: Throttle,
     /// Whose tokens pass at `/verify` where the proxy names no project.
     pub default_project: Option<ProjectId>,
+    /// The public keys of those whose signed reports of leaked secrets are taken; none = nobody's.
+    pub leak_signers: Option<NamedFile>,
     /// Private networks to which webhooks may be sent.
     pub webhook_networks: Vec<IpNet>,
     /// What is logged and how.
@@ -180,6 +184,7 @@ impl Settings {
                 address_failures: layers.read("throttle.address_failures", parse::count)?,
             },
             default_project: layers.read("verify.default_project", default_project)?,
+            leak_signers: NamedFile::find("leaks.signers", layers)?,
             webhook_networks: layers.read("webhooks.allow_networks", parse::networks)?,
             log: Log {
                 format: layers.read("log.format", log_format)?,

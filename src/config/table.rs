@@ -173,6 +173,14 @@ pub const SETTINGS: &[Setting] = &[
         list: false,
     },
     Setting {
+        name: "leaks.signers",
+        flag: "leaks-signers",
+        env: "PORTCULLIS_LEAKS_SIGNERS",
+        default: "",
+        help: "File of the public keys (PEM, or JSON as published) that sign leak reports; when unset, no signed one is taken",
+        list: false,
+    },
+    Setting {
         name: "webhooks.allow_networks",
         flag: "webhooks-allow-networks",
         env: "PORTCULLIS_WEBHOOKS_ALLOW_NETWORKS",

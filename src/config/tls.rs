@@ -1,41 +1,18 @@
 //! The files that the listener proves itself with: both or neither.
 
-use std::path::PathBuf;
-
 use super::{
-    error::{Error, Origin, Problem},
+    error::{Error, Problem},
     layers::{Found, Layers},
-    parse,
+    named_file::NamedFile,
 };
 
 /// What the listener proves itself with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// The certificate and its chain, PEM.
-    pub cert: TlsFile,
+    pub cert: NamedFile,
     /// Its private key, PEM.
-    pub key: TlsFile,
-}
-
-/// A file, and who named it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFile {
-    /// Where it is.
-    pub path: PathBuf,
-    setting: &'static str,
-    origin: Origin,
-}
-
-impl TlsFile {
-    /// That this file cannot be used: `what` continues "setting (source): ", `fix` is an instruction.
-    #[must_use]
-    pub fn blame(&self, what: &str, fix: &str) -> Error {
-        Problem::new(format!("{}: {what}", self.path.display()), fix).of(self.setting, self.origin.clone())
-    }
-
-    fn of(setting: &'static str, found: &Found) -> Result<Self, Error> {
-        Ok(Self { path: found.by(parse::file_name)?, setting, origin: found.origin.clone() })
-    }
+    pub key: NamedFile,
 }
 
 pub(super) fn tls(layers: &Layers<'_>) -> Result<Option<Tls>, Error> {
@@ -49,7 +26,7 @@ pub(super) fn tls(layers: &Layers<'_>) -> Result<Option<Tls>, Error> {
         (false, true) => Err(alone(&cert, "tls.key")),
         (true, false) => Err(alone(&key, "tls.cert")),
         (false, false) => {
-            let (cert, key) = (TlsFile::of("tls.cert", &cert)?, TlsFile::of("tls.key", &key)?);
+            let (cert, key) = (NamedFile::of("tls.cert", &cert)?, NamedFile::of("tls.key", &key)?);
             Ok(Some(Tls { cert, key }))
         }
     }

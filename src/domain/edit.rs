@@ -18,6 +18,7 @@ use super::audit::{Act, AuditDraft};
 use super::catalogue::{Catalogue, CatalogueScope};
 use super::feed::{Changed, FeedDraft, Tag};
 use super::grant::MintRecord;
+use super::leak::OnLeak;
 use super::once::Once;
 use super::project::Project;
 use super::role::{Role, RoleDetails, RoleName};
@@ -172,6 +173,8 @@ pub enum ProjectEdit {
     SetLiveTokens(Option<NonZeroU32>),
     /// Its API keys themselves pass where tokens do, or pass no longer.
     SetRawKeys(bool),
+    /// Its keys are blocked when their secrets leak, or only flagged.
+    SetOnLeak(OnLeak),
     /// It gets a role.
     CreateRole(RoleName, RoleDetails),
     /// A role of it is replaced.
@@ -212,6 +215,7 @@ impl ProjectEdit {
             Self::SetAlgorithm(_) => Act::SetAlgorithm,
             Self::SetLiveTokens(_) => Act::SetLiveTokens,
             Self::SetRawKeys(_) => Act::SetRawKeys,
+            Self::SetOnLeak(_) => Act::SetOnLeak,
             Self::CreateRole(..) => Act::CreateRole,
             Self::EditRole { .. } => Act::EditRole,
             Self::DeleteRole(_) => Act::DeleteRole,
@@ -239,6 +243,7 @@ impl ProjectEdit {
             Self::AddAudience(_)
             | Self::SetAlgorithm(_)
             | Self::SetLiveTokens(_)
+            | Self::SetOnLeak(_)
             | Self::CreateRole(..)
             | Self::DeleteRole(_) => return false,
             Self::EditRole { role, details } => {

@@ -18,6 +18,7 @@ pub mod grant;
 pub mod hygiene;
 pub mod import;
 pub mod includes;
+pub mod leak;
 pub mod once;
 pub mod project;
 pub mod quota;
@@ -37,6 +38,7 @@ pub use auth_method::{AuthMethod, AuthMethods};
 pub use authority::Authority;
 pub use catalogue::{Catalogue, CatalogueScope};
 pub use feed::{Changed, Ends, FeedDraft, FeedEntry, Tag};
+pub use leak::OnLeak;
 pub use portcullis_guard::{
     Allowlist, Audience, Audiences, Claims, Freshness, InvalidScope, KeyId, Position, ProjectId,
     Refusal as TokenRefusal, Revocation, Scope, ScopeSet, SigningKeyId, Target, Timestamp, TokenId,

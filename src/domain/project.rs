@@ -8,6 +8,7 @@ use portcullis_guard::{Position, ProjectId, Timestamp};
 use serde::Serialize;
 
 use super::algorithm::SigningAlgorithm;
+use super::leak::OnLeak;
 
 /// A tenant: owns API keys, a scope catalogue, audiences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +25,8 @@ pub struct Project {
     pub live_tokens: Option<NonZeroU32>,
     /// Whether its API keys themselves pass where tokens do.
     pub raw_keys: bool,
+    /// What becomes of its keys when their secrets are reported as leaked.
+    pub on_leak: OnLeak,
     /// When it was made.
     pub created_at: Timestamp,
     /// The position of its last feed entry.

@@ -120,6 +120,15 @@ pub(super) fn read(bytes: &[u8]) -> Option<(usize, Option<KeyId>)> {
 /// of protection as a password's hash, and kept nowhere.
 pub struct SecretSha256(Zeroizing<[u8; 32]>);
 
+impl SecretSha256 {
+    /// In hexadecimal digits, for somebody who is known to have the secret.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+    }
+}
+
 /// A text that is no [`SecretSha256`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 is 64 hexadecimal digits")]

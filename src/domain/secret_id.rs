@@ -38,6 +38,14 @@ impl SecretDigest {
     }
 }
 
+impl SecretId {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for SecretId {
     type Err = InvalidSecretId;
 

@@ -26,6 +26,7 @@ use serde_json::json;
 
 use crate::admin;
 use crate::forward_auth;
+use crate::leaks;
 use crate::oauth;
 use crate::web::{Server, metrics};
 use drain::Drain;
@@ -77,8 +78,10 @@ pub fn admin_router(server: Arc<Server>) -> Router {
 
 /// [`router`], with another patience than usual, for a server that may be about to stop.
 fn router_for(server: Arc<Server>, patience: Patience, drain: Drain) -> Router {
-    let routes =
-        oauth::routes(&server.issuer).merge(forward_auth::routes()).route(openapi::PATH, get(openapi::serve));
+    let routes = oauth::routes(&server.issuer)
+        .merge(forward_auth::routes())
+        .merge(leaks::routes())
+        .route(openapi::PATH, get(openapi::serve));
     finish(routes, drain, Around { server, patience, say: plain })
 }
 

@@ -15,8 +15,8 @@ use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::feed::{Changed, FeedDraft, Tag};
 use crate::domain::signing_key::{Line, SigningKeyTimes};
 use crate::domain::{
-    ApiKey, KeyDetails, KeyState, Position, Project, ProjectId, ProjectKind, Secret, SigningAlgorithm,
-    Timestamp,
+    ApiKey, KeyDetails, KeyState, OnLeak, Position, Project, ProjectId, ProjectKind, Secret,
+    SigningAlgorithm, Timestamp,
 };
 use crate::signing::{DataKeys, MasterKey, generate};
 use crate::store::{Error as StoreError, Founding, NewKey, Store};
@@ -102,6 +102,7 @@ fn administration(at: Timestamp) -> Project {
         algorithm: SigningAlgorithm::default(),
         live_tokens: None,
         raw_keys: false,
+        on_leak: OnLeak::default(),
         created_at: at,
         changed: Position::START,
     }

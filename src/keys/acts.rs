@@ -257,6 +257,20 @@ impl Acts {
         edit: KeyEdit,
         detail: Value,
     ) -> Result<Done, Error> {
+        let narrowed = edit.is_narrowing(&record.worth(), &record.catalogue);
+        let change = self.decided(record, edit, detail).await?;
+        let position = self.store.change_key(&change).await?;
+        self.tell(&change.feed, change.audit.at, position);
+        Ok(Done { project: record.key.project.clone(), position, narrowed })
+    }
+
+    /// An edit of a key, decided on this record and ready for the store.
+    pub(super) async fn decided(
+        &self,
+        record: &MintRecord,
+        edit: KeyEdit,
+        detail: Value,
+    ) -> Result<KeyChange, Error> {
         let (key, now) = (&record.key, self.clock.now());
         self.authority.check(edit.right(), Some(&key.project))?;
         if let Some(worth) = edit.gives(record) {
@@ -267,8 +281,7 @@ impl Acts {
         }
         let live = record.secrets.iter().filter(|secret| secret.is_live(now)).count();
         edit.check(key, live, now)?;
-        let narrowed = edit.is_narrowing(&record.worth(), &record.catalogue);
-        let change = KeyChange {
+        Ok(KeyChange {
             key: key.id.clone(),
             expected_changed: key.changed,
             expected_project: record.project.changed,
@@ -276,10 +289,7 @@ impl Acts {
             audit: self.audit(edit.act(), Some(&key.project), key.id.as_str(), detail),
             once: Made::by(&edit, key).and_then(|made| self.once(&made)),
             edit,
-        };
-        let position = self.store.change_key(&change).await?;
-        self.tell(&change.feed, change.audit.at, position);
-        Ok(Done { project: key.project.clone(), position, narrowed })
+        })
     }
 
     async fn check_audiences(&self, project: &ProjectId, details: &KeyDetails) -> Result<(), Error> {

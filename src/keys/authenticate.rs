@@ -6,6 +6,7 @@
 //! `domain::grant::check_usable`.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -122,6 +123,38 @@ impl Authenticator {
             Some(record) => Ok(Proven { record, secret: digest }),
             None => Err(self.denied(credentials, named.as_ref(), address)),
         }
+    }
+
+    /// The digests of texts that somebody says are secrets, which count as failed authentications of that address,
+    /// whatever they are. What a secret's digest finds is for whoever has it to say.
+    ///
+    /// # Errors
+    /// [`Denied::TooMany`].
+    pub fn digests_of_reported<'a>(
+        &self,
+        texts: impl ExactSizeIterator<Item = &'a Secret>,
+        address: Option<IpAddr>,
+    ) -> Result<Vec<SecretDigest>, Denied> {
+        let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+        if let Some(count) = NonZeroU32::new(count) {
+            self.throttle.reported(count, address).map_err(|wait| Denied::TooMany { wait })?;
+        }
+        Ok(self.digests_of(texts))
+    }
+
+    /// The digests of secrets, by the word of somebody who has signed for it.
+    pub fn digests_of<'a>(&self, texts: impl Iterator<Item = &'a Secret>) -> Vec<SecretDigest> {
+        let digests: Vec<_> = texts.map(|text| self.pepper.digest(text)).collect();
+        self.digests.fetch_add(digests.len() as u64, Ordering::Relaxed);
+        digests
+    }
+
+    /// Counts a failure of an address that has named no key.
+    ///
+    /// # Errors
+    /// [`Denied::TooMany`].
+    pub fn count_failure(&self, address: Option<IpAddr>) -> Result<(), Denied> {
+        self.throttle.reported(NonZeroU32::MIN, address).map_err(|wait| Denied::TooMany { wait })
     }
 
     /// Whether the key may be used now, in this way and from there. Only then is the use noted: an

@@ -68,6 +68,7 @@ pub async fn examine(store: &dyn Store, question: &Question) -> Result<Report, E
         key: question.key.clone(),
         state: None,
         role: None,
+        flagged: None,
         text: None,
         neglect: Neglect::default(),
         after: question.after.clone(),

@@ -7,6 +7,7 @@ pub mod applied;
 mod authenticate;
 pub mod hygiene;
 pub mod import_acts;
+pub mod leak_acts;
 mod naming;
 mod project_acts;
 mod records;

@@ -13,7 +13,8 @@ use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::grant::is_of_issuer;
 use crate::domain::once::Once;
 use crate::domain::{
-    Audience, CatalogueScope, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm, base62,
+    Audience, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm,
+    base62,
 };
 use crate::store::{Error as StoreError, NewProject};
 
@@ -48,6 +49,7 @@ impl Acts {
             algorithm: SigningAlgorithm::default(),
             live_tokens,
             raw_keys: false,
+            on_leak: OnLeak::default(),
             created_at: at,
             changed: Position::START,
         };
@@ -129,6 +131,15 @@ impl Acts {
     pub async fn set_raw_keys(&self, project: &ProjectId, allowed: bool) -> Result<Done, Error> {
         let detail = json!({ "raw_keys": allowed });
         self.change_project(project, ProjectEdit::SetRawKeys(allowed), project.to_string(), detail).await
+    }
+
+    /// Chooses what becomes of a project's keys when their secrets are reported as leaked.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn set_on_leak(&self, project: &ProjectId, policy: OnLeak) -> Result<Done, Error> {
+        let detail = json!({ "on_leak": policy });
+        self.change_project(project, ProjectEdit::SetOnLeak(policy), project.to_string(), detail).await
     }
 
     pub(super) async fn change_project(

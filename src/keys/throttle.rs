@@ -61,6 +61,15 @@ impl Throttle {
             (a, b) => Err(a.err().max(b.err()).unwrap_or_default()),
         }
     }
+
+    /// Counts so many texts that somebody says are secrets, like as many failures of that address, whatever they
+    /// are: whether one is a secret must not show.
+    ///
+    /// # Errors
+    /// How long to wait, if there were too many.
+    pub fn reported(&self, texts: NonZeroU32, address: Option<IpAddr>) -> Result<(), Duration> {
+        self.by_address.check_many(&address.map(network), texts)
+    }
 }
 
 /// Whoever has one IPv6 address has the /64 around it.
@@ -74,6 +83,8 @@ fn network(address: IpAddr) -> IpAddr {
 /// Counters of one kind of event.
 pub struct Rate {
     limiter: RateLimiter<u64, DashMapStateStore<u64>, OurClock, NoOpMiddleware<Nanos>>,
+    /// How many may happen at once.
+    most: NonZeroU32,
     clock: OurClock,
 }
 
@@ -86,7 +97,8 @@ impl Rate {
 
     fn new(quota: Quota, clock: Arc<dyn Clock>) -> Self {
         let clock = OurClock(clock);
-        Self { limiter: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()), clock }
+        let most = quota.burst_size();
+        Self { limiter: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()), most, clock }
     }
 
     /// Counts an event.
@@ -94,11 +106,25 @@ impl Rate {
     /// # Errors
     /// How long to wait, if there were too many.
     pub fn check(&self, of: &impl Hash) -> Result<(), Duration> {
-        let mut hasher = DefaultHasher::new();
-        of.hash(&mut hasher);
-        let counted = self.limiter.check_key(&(hasher.finish() % PLACES));
+        let counted = self.limiter.check_key(&place(of));
         counted.map_err(|refused| refused.wait_time_from(self.clock.now()))
     }
+
+    /// Counts several at once, all or none; more than may ever happen at once count as so many.
+    ///
+    /// # Errors
+    /// How long to wait, if there were too many.
+    pub fn check_many(&self, of: &impl Hash, events: NonZeroU32) -> Result<(), Duration> {
+        let counted = self.limiter.check_key_n(&place(of), events.min(self.most));
+        let counted = counted.expect("no more are counted than may happen at once");
+        counted.map_err(|refused| refused.wait_time_from(self.clock.now()))
+    }
+}
+
+fn place(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish() % PLACES
 }
 
 impl std::fmt::Debug for Rate {

@@ -15,6 +15,8 @@ pub enum Endpoint {
     Judge,
     /// The feed of revocations.
     Feed,
+    /// Reports of leaked secrets, and holders who block their own keys.
+    Leaks,
     /// Metadata, key sets, descriptions.
     Documents,
     /// Whether the server is well, and this page.
@@ -27,13 +29,14 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Token,
         Self::Introspect,
         Self::Revoke,
         Self::Verify,
         Self::Judge,
         Self::Feed,
+        Self::Leaks,
         Self::Documents,
         Self::Health,
         Self::Admin,
@@ -50,6 +53,7 @@ impl Endpoint {
             "/verify" => Self::Verify,
             "/v1/auth/verify" => Self::Judge,
             "/oauth/revocations" => Self::Feed,
+            "/v1/leaks" | "/v1/leaks/signed" | "/v1/key/block" => Self::Leaks,
             "/healthz" | "/readyz" | "/metrics" => Self::Health,
             "/openapi.json" => Self::Documents,
             path if path.starts_with("/.well-known/") => Self::Documents,
@@ -73,6 +77,7 @@ impl Endpoint {
             Self::Verify => "verify",
             Self::Judge => "judge",
             Self::Feed => "feed",
+            Self::Leaks => "leaks",
             Self::Documents => "documents",
             Self::Health => "health",
             Self::Admin => "admin",

@@ -56,6 +56,8 @@ metrics! {
         "Time from a request's head to its answer's head; of the feed, with the time that it waited for news.",
     REFUSALS: Counter "portcullis_refusals_total" ["endpoint", "reason"]
         "Requests, and tokens that were asked about, that were refused. Reasons are listed codes.",
+    LEAKS: Counter "portcullis_reported_secrets_total" ["outcome"]
+        "Texts that somebody has reported as leaked secrets, by what was done: unknown ones are none of ours.",
     SIGNATURES: Counter "portcullis_verified_tokens_lookups_total" []
         "Tokens whose signature was asked about, by any endpoint.",
     SIGNATURE_MISSES: Counter "portcullis_verified_tokens_misses_total" []

@@ -16,6 +16,8 @@ mod spread;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::domain::leak::Outcome;
+
 pub use count::{Count, Level, Present};
 pub use endpoint::Endpoint;
 pub use page::{CONTENT_TYPE, Page};
@@ -32,6 +34,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub struct Metrics {
     answers: Shards<[Answers; Endpoint::ALL.len()]>,
     refusals: Refusals,
+    leaks: [AtomicU64; Outcome::ALL.len()],
     /// Tokens whose signature was asked about.
     pub signatures: Count,
     /// Connections to any listener.
@@ -64,6 +67,11 @@ impl Metrics {
         self.refusals.add(endpoint, reason);
     }
 
+    /// Somebody has reported a secret, and this came of it.
+    pub fn reported(&self, outcome: Outcome) {
+        self.leaks[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Writes what was counted of requests.
     pub fn tell(&self, page: &mut Page) {
         page.begin(&list::REQUESTS);
@@ -85,6 +93,11 @@ impl Metrics {
         page.begin(&list::REFUSALS);
         for (endpoint, reason, count) in self.refusals.each() {
             page.labelled(&[("endpoint", endpoint.as_str()), ("reason", reason)], count);
+        }
+        page.begin(&list::LEAKS);
+        for outcome in Outcome::ALL {
+            let count = self.leaks[outcome as usize].load(Ordering::Relaxed);
+            page.labelled(&[("outcome", outcome.as_str())], count);
         }
     }
 }

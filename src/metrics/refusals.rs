@@ -8,7 +8,7 @@ use crate::domain::{RawKeyRefusal, TokenRefusal};
 
 /// The `error` values of the OAuth endpoints (a test holds these to them), the `code` of administrators'
 /// problems, and what is said of requests that reach neither.
-const CODES: [&str; 25] = [
+const CODES: [&str; 26] = [
     "absent",
     "conflict",
     "insufficient_scope",
@@ -16,6 +16,7 @@ const CODES: [&str; 25] = [
     "invalid_cursor",
     "invalid_request",
     "invalid_scope",
+    "invalid_signature",
     "invalid_target",
     "invalid_token",
     "invalid_value",

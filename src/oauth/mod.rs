@@ -4,6 +4,7 @@
 //! mint (`domain::grant`), what a token is worth (the guard).
 
 mod accept;
+mod block;
 mod caller;
 mod client_auth;
 mod error;
@@ -30,6 +31,9 @@ pub use introspect::SIGNED_MEDIA_TYPE;
 
 /// The grants that the token endpoint knows.
 pub const GRANT_TYPES: [&str; 1] = ["client_credentials"];
+
+/// Where whoever holds a key blocks it.
+pub const BLOCK_PATH: &str = "/v1/key/block";
 
 /// Where the public signing keys are.
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
@@ -67,6 +71,7 @@ pub fn routes(issuer: &str) -> Router<Arc<Server>> {
         .route(FEED_PATH, get(feed::revocations))
         .route(FEED_JWKS_PATH, get(feed::jwks))
         .route("/v1/auth/verify", get(verify::verify))
+        .route(BLOCK_PATH, post(block::block))
         .merge(voucherify::routes())
         .without_v07_checks();
     for endpoint in ENDPOINTS {

@@ -8,6 +8,7 @@
 mod error;
 mod import;
 mod issued;
+mod leaks;
 mod postgres;
 mod replays;
 mod roles;
@@ -35,6 +36,7 @@ pub use crate::domain::audit::SealedRow;
 pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
 pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
+pub use leaks::{LeakNote, LeakRecord, Leaks};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use replays::{Replay, Replays};
 pub use roles::Roles;
@@ -63,6 +65,7 @@ pub trait Store:
     + SigningKeys
     + AuditLog
     + Replays
+    + Leaks
     + Search
     + Upkeep
     + Webhooks
@@ -83,6 +86,7 @@ impl<S> Store for S where
         + SigningKeys
         + AuditLog
         + Replays
+        + Leaks
         + Search
         + Upkeep
         + Webhooks

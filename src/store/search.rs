@@ -107,6 +107,8 @@ pub struct WantedKeys {
     pub key: Option<KeyId>,
     /// Only those in this state.
     pub state: Option<KeyState>,
+    /// Only those that are flagged because a secret of theirs was reported; or only those that are not.
+    pub flagged: Option<bool>,
     /// Only those that have this role.
     pub role: Option<RoleName>,
     /// Only those whose life is like this.

@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use zeroize::Zeroizing;
 
-use crate::config::{Error, Tls, TlsFile};
+use crate::config::{Error, NamedFile, Tls};
 
 /// What the files hold, unread.
 pub(super) struct Content {
@@ -54,7 +54,7 @@ impl Content {
 }
 
 /// The certificates of a PEM file, the server's own first.
-pub(super) fn chain(pem: &[u8], file: &TlsFile) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(super) fn chain(pem: &[u8], file: &NamedFile) -> Result<Vec<CertificateDer<'static>>, Error> {
     let fix = "write the server's certificate as PEM, followed by those that vouch for it";
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
@@ -75,7 +75,7 @@ fn saying(what: &str, error: &PemError) -> String {
     }
 }
 
-pub(super) fn read(file: &TlsFile) -> Result<Vec<u8>, Error> {
+pub(super) fn read(file: &NamedFile) -> Result<Vec<u8>, Error> {
     fs::read(&file.path)
         .map_err(|error| file.blame(&error.to_string(), "name a file that the server may read"))
 }

@@ -10,6 +10,7 @@ use portcullis_guard::{VerifiedClaims, VerifiedTokens, Verifier};
 use crate::config;
 use crate::domain::audit::Actor;
 use crate::domain::feed::Published;
+use crate::domain::leak::Signers;
 use crate::domain::webhook::Destinations;
 use crate::domain::{Authority, ProjectId, TokenRefusal};
 use crate::entropy::Entropy;
@@ -70,6 +71,8 @@ pub struct Server {
     pub client_address: config::ClientAddress,
     /// Whose tokens pass where a proxy names no project.
     pub default_project: Option<ProjectId>,
+    /// Whose signed reports of leaked secrets are taken.
+    pub leak_signers: Signers,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
     /// Takes up what this node publishes itself.
@@ -99,6 +102,8 @@ pub struct Parts {
     pub client_address: config::ClientAddress,
     /// Whose tokens pass where a proxy names no project.
     pub default_project: Option<ProjectId>,
+    /// Whose signed reports of leaked secrets are taken.
+    pub leak_signers: Signers,
     /// The age at which a signing key's successor is announced.
     pub rotate_every: Duration,
     /// How long the issuance log keeps a token.
@@ -137,6 +142,7 @@ impl Server {
             throttle,
             client_address,
             default_project,
+            leak_signers,
             rotate_every,
             issuance_retention,
             webhook_networks,
@@ -179,6 +185,7 @@ impl Server {
             webhooks,
             client_address,
             default_project,
+            leak_signers,
             rotate_every,
             witness,
             data_keys,

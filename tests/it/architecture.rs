@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
@@ -37,6 +37,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
+    ("leaks", &["config", "domain", "keys", "store", "web"]),
     ("admin", &["domain", "keys", "store", "web", "webhooks"]),
     (
         "http",
@@ -45,6 +46,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "domain",
             "forward_auth",
             "keys",
+            "leaks",
             "metrics",
             "oauth",
             "revocation",
@@ -65,6 +67,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "http",
             "installation",
             "keys",
+            "leaks",
             "signing",
             "store",
             "telemetry",

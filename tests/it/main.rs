@@ -17,6 +17,7 @@ mod guard;
 mod http;
 mod issuance;
 mod keys;
+mod leaks;
 mod metrics;
 mod oauth;
 mod openapi;

@@ -197,6 +197,27 @@ async fn answers_are_as_described() {
 }
 
 #[tokio::test]
+async fn answers_about_leaks_are_as_described() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("api").create().await;
+    let described = Described(document(&app).await);
+    let scene = Scene { app: &app, key, described };
+    let post = |path: &str, body: &Value| app.request(Method::POST, path).json(body);
+    let (leaks, signed, block) = ("/v1/leaks", "/v1/leaks/signed", "/v1/key/block");
+    scene.post(leaks, post(leaks, &json!({ "secrets": ["x"], "source": "ci", "url": "x" })), 202).await;
+    scene.post(leaks, post(leaks, &json!({})), 400).await;
+    scene.post(signed, post(signed, &json!([])), 400).await;
+    let unknown = post(signed, &json!([])).header("github-public-key-identifier", "x");
+    scene.post(signed, unknown.header("github-public-key-signature", "x"), 403).await;
+    scene.post(block, app.post(block, ""), 401).await;
+    scene.post(block, scene.form(block, "reason=nope"), 400).await;
+    scene.post(block, scene.form(block, "reason=superseded"), 200).await;
+    let many: Vec<String> = (0..99).map(|n| n.to_string()).collect();
+    scene.post(leaks, post(leaks, &json!({ "secrets": many })), 429).await;
+}
+
+#[tokio::test]
 async fn answers_of_the_feed_are_as_described() {
     let app = App::start().await;
     let shop = app.tenant("shop").await;

@@ -4,6 +4,7 @@ mod act;
 mod create;
 pub(super) mod details;
 mod edit;
+mod flags;
 mod secret;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .route("/admin/v1/keys/{key}", get(show).patch(edit::edit))
         .route("/admin/v1/keys/{key}/block", post(act::block))
         .route("/admin/v1/keys/{key}/unblock", post(act::unblock))
+        .route("/admin/v1/keys/{key}/clear-flags", post(flags::clear))
         .route("/admin/v1/keys/{key}/delete", post(act::delete))
         .route("/admin/v1/keys/{key}/revoke-tokens", post(act::revoke_tokens))
         .route("/admin/v1/keys/{key}/regenerate", post(secret::regenerate))
@@ -47,6 +49,7 @@ async fn list(
     let project: Option<ProjectId> = query.take("project", "`project` is no project's id")?;
     let within = caller.reach_in(project.clone())?;
     let state = query.take("state", "`state` is active, blocked or deleted")?;
+    let flagged = query.take("flagged", "`flagged` is true or false")?;
     let role: Option<RoleName> = query.take("role", "`role` is no role's name")?;
     let text = query.text()?;
     let now = server.clock.now();
@@ -57,9 +60,10 @@ async fn list(
     };
     let part = query.part::<KeyId>(&server)?;
     let (after, limit) = (part.after.clone(), part.rows());
-    let wanted = WantedKeys { within, key: None, state, role, text, neglect, after, limit };
-    let rows: Vec<KeyFound> =
-        server.store.find_keys(&wanted).await?.into_iter().map(KeyFound::from).collect();
+    let wanted = WantedKeys { within, key: None, state, role, flagged, text, neglect, after, limit };
+    let found = server.store.find_keys(&wanted).await?;
+    let ids: Vec<KeyId> = found.iter().map(|found| found.key.id.clone()).collect();
+    let rows = KeyFound::all(found, server.store.flags(&ids).await?);
     // Nothing of a project that is there is told from nothing of one that is not.
     if let Some(project) = project.filter(|_| rows.is_empty()) {
         server.store.project(&project).await?.ok_or(Problem::Missing("project"))?;
@@ -77,5 +81,6 @@ async fn show(
     query.end()?;
     let record = caller.acts(&server).record(&key).await?;
     caller.check_key(&record.key)?;
-    Ok((etag(record.key.changed), Json(KeyWhole::from(record))).into_response())
+    let flags = caller.acts(&server).flags(&key).await?;
+    Ok((etag(record.key.changed), Json(KeyWhole::of(record, flags))).into_response())
 }

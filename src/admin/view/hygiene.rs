@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::leak::Flag;
 use crate::domain::{KeyId, KeyState, ProjectId, RoleName, Scope, Timestamp};
 use crate::keys::hygiene::Examined;
 use crate::store::FoundKey;
@@ -25,6 +26,20 @@ impl From<FoundKey> for KeyFound {
         let FoundKey { key, last_used, ends_at } = found;
         let secs = |at: Option<Timestamp>| at.map(Timestamp::secs);
         Self { key: key.into(), last_used_at: secs(last_used), ends_at: secs(ends_at) }
+    }
+}
+
+impl KeyFound {
+    /// Keys with those of these flags that are theirs.
+    #[must_use]
+    pub fn all(found: Vec<FoundKey>, flags: Vec<Flag>) -> Vec<Self> {
+        let mut rows: Vec<Self> = found.into_iter().map(Self::from).collect();
+        for flag in flags {
+            if let Some(row) = rows.iter_mut().find(|row| row.key.key_id == flag.key) {
+                row.key.flags.push(flag.into());
+            }
+        }
+        rows
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::parsed;
 use crate::domain::grant::MintRecord;
+use crate::domain::leak::Flag;
 use crate::domain::{
     ApiKey, Audience, AuthMethod, AuthMethods, KeyDetails, KeyId, KeyState, Lifetime, Position, ProjectId,
     RoleName, Scope, SecretId, StoredSecret, Timestamp,
@@ -49,6 +50,40 @@ pub struct KeyRow {
     pub expires_at: Option<i64>,
     /// The position of its last entry in the feed.
     pub position: Position,
+    /// Those of its secrets that were reported as leaked, until somebody clears that.
+    pub flags: Vec<FlagRow>,
+}
+
+/// A secret that was reported as leaked.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FlagRow {
+    /// Its public name.
+    #[serde(deserialize_with = "parsed")]
+    pub secret_id: SecretId,
+    /// When it was reported.
+    pub reported_at: i64,
+    /// What kind of place it was found in, by the word of whoever reported it.
+    pub source: Option<String>,
+    /// Where that is, likewise.
+    pub url: Option<String>,
+}
+
+impl From<Flag> for FlagRow {
+    fn from(flag: Flag) -> Self {
+        let Flag { secret, at, place, .. } = flag;
+        Self { secret_id: secret, reported_at: at.secs(), source: place.source, url: place.url }
+    }
+}
+
+/// What became of a key's flags.
+#[derive(Debug, Serialize)]
+pub struct FlagsCleared {
+    /// The key.
+    pub key_id: KeyId,
+    /// Its project.
+    pub project: ProjectId,
+    /// How many there were.
+    pub cleared: u64,
 }
 
 impl From<ApiKey> for KeyRow {
@@ -67,6 +102,7 @@ impl From<ApiKey> for KeyRow {
             created_at: key.created_at.secs(),
             expires_at: details.expires_at.map(Timestamp::secs),
             position: key.changed,
+            flags: Vec::new(),
             audiences: details.audiences,
             role: details.role,
             name: details.name,
@@ -113,11 +149,15 @@ pub struct KeyWhole {
     pub secrets: Vec<SecretRow>,
 }
 
-impl From<MintRecord> for KeyWhole {
-    fn from(record: MintRecord) -> Self {
+impl KeyWhole {
+    /// As it is stored.
+    #[must_use]
+    pub fn of(record: MintRecord, flags: Vec<Flag>) -> Self {
         let secrets = record.secrets.iter().map(SecretRow::of).collect();
         let role_permissions = record.role.iter().cloned().collect();
-        Self { key: record.key.into(), role_permissions, secrets }
+        let mut key = KeyRow::from(record.key);
+        key.flags = flags.into_iter().map(FlagRow::from).collect();
+        Self { key, role_permissions, secrets }
     }
 }
 

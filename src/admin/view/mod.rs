@@ -21,7 +21,9 @@ pub use applied::{AppliedBy, Awaited, NodeStanding};
 pub use audit::{AuditFormat, AuditHead};
 pub use house::{NodeRow, Rotated, SigningKeyRow};
 pub use hygiene::{HygieneRow, KeyFound};
-pub use key::{KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown};
+pub use key::{
+    FlagRow, FlagsCleared, KeyActed, KeyRow, KeyWhole, SecretAdded, SecretEnded, SecretRow, Shown,
+};
 pub use log::{AuditEntry, RevocationRow, TokenRevoked, TokenRow, hex};
 pub use page::Page;
 pub use project::{AudienceRow, ProjectEdited, ProjectRow, ProjectWhole, ScopeRow};

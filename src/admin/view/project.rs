@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::parsed;
 use crate::domain::grant::default_audience;
 use crate::domain::{
-    Audience, CatalogueScope, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm,
+    Audience, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm,
 };
 use crate::keys::acts::Done;
 
@@ -30,6 +30,8 @@ pub struct ProjectRow {
     pub live_tokens: Option<NonZeroU32>,
     /// Whether its API keys themselves pass where its tokens do.
     pub raw_keys: bool,
+    /// What becomes of its keys when their secrets are reported as leaked.
+    pub on_leak: OnLeak,
     /// When it was made.
     pub created_at: i64,
     /// The position of its last entry in the feed.
@@ -45,6 +47,7 @@ impl From<Project> for ProjectRow {
             algorithm: project.algorithm,
             live_tokens: project.live_tokens,
             raw_keys: project.raw_keys,
+            on_leak: project.on_leak,
             created_at: project.created_at.secs(),
             position: project.changed,
         }

@@ -17,6 +17,7 @@ use crate::admin::view::{
     RoleRow, RoleWhole, ScopeRow, SigningKeyRow, TokenRow,
 };
 use crate::domain::hygiene::Days;
+use crate::domain::leak::OnLeak;
 use crate::domain::signing_key::Line;
 use crate::domain::{
     Audience, CatalogueScope, KeyDetails, KeyId, Position, ProjectId, ProjectKind, RoleDetails, RoleName,
@@ -48,6 +49,8 @@ pub(super) trait House: Keys + Projects + Roles + Tokens + Whole {
 pub(super) struct WhichKeys {
     pub(super) project: ProjectId,
     pub(super) role: Option<RoleName>,
+    /// Their secrets were reported as leaked.
+    pub(super) flagged: bool,
     /// Nobody has used them for so long.
     pub(super) unused: Option<Days>,
     pub(super) never_used: bool,
@@ -129,6 +132,7 @@ pub(super) enum ProjectPatch {
     Algorithm(SigningAlgorithm),
     LiveTokens(Option<NonZeroU32>),
     RawKeys(bool),
+    OnLeak(OnLeak),
 }
 
 /// What of a scope's definition is to change.

@@ -20,9 +20,9 @@ use super::view::{Shown, write_secret};
 pub(in crate::cli) struct Args {
     /// The key.
     #[arg(value_name = "ID")]
-    key: KeyId,
+    pub(super) key: KeyId,
     #[command(flatten)]
-    why: WhyArgs,
+    pub(super) why: WhyArgs,
 }
 
 /// Of an act that ends tokens.

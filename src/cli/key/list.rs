@@ -20,6 +20,9 @@ pub(in crate::cli) struct Args {
     /// Only those that have this role.
     #[arg(long, value_name = "NAME")]
     role: Option<RoleName>,
+    /// Only those of which a secret was reported as leaked.
+    #[arg(long)]
+    flagged: bool,
     /// Only those that nobody has used for so many days, such as 90d, and that are older than that.
     #[arg(long, value_name = "DAYS", value_parser = values::days)]
     unused: Option<Days>,
@@ -38,8 +41,8 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn list(session: &Session, args: Args) -> Result<(), Failure> {
-    let Args { project, role, unused, never_used, expiring, after, limit } = args;
-    let which = WhichKeys { project, role, unused, never_used, expiring, after, limit };
+    let Args { project, role, flagged, unused, never_used, expiring, after, limit } = args;
+    let which = WhichKeys { project, role, flagged, unused, never_used, expiring, after, limit };
     session.output.show(&session.house.keys(which).await?)
 }
 
@@ -107,7 +110,7 @@ impl Row for KeyFound {
         vec![
             key.key_id.to_string(),
             key.name.clone(),
-            key.state.to_string(),
+            if key.flags.is_empty() { key.state.to_string() } else { format!("{}, flagged", key.state) },
             joined(&key.permissions, "-"),
             key.role.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             joined(&key.allowlist, "any"),

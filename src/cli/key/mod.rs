@@ -3,6 +3,7 @@
 mod act;
 mod create;
 mod edit;
+mod flags;
 mod import;
 mod list;
 mod scan;
@@ -41,6 +42,8 @@ pub(super) enum Command {
     Unblock(act::Args),
     /// Stop a key for ever and revoke its tokens.
     Delete(act::DeleteArgs),
+    /// Clear what was reported of a key's secrets: somebody has looked into it. The key stays as it is.
+    ClearFlags(act::Args),
     /// Revoke a key's tokens; the key works on.
     RevokeTokens(act::StopArgs),
     /// Give a key a new secret in place of the old ones; its tokens live on.
@@ -64,6 +67,7 @@ impl Command {
             Self::Block(args) => act::block(session, args).await,
             Self::Unblock(args) => act::unblock(session, args).await,
             Self::Delete(args) => act::delete(session, args).await,
+            Self::ClearFlags(args) => flags::clear(session, args).await,
             Self::RevokeTokens(args) => act::revoke_tokens(session, args).await,
             Self::Regenerate(args) => act::regenerate(session, args).await,
             Self::Scan(args) => scan(&args, session.output),

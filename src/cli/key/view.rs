@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::cli::output::{Report, Row, joined, limit, write_fields};
 use crate::domain::{KeyId, Timestamp};
 
-pub(super) use crate::admin::view::{KeyRow, KeyWhole, SecretRow, Shown};
+pub(super) use crate::admin::view::{FlagRow, KeyRow, KeyWhole, SecretRow, Shown};
 
 fn fields(key: &KeyRow) -> Vec<(&'static str, String)> {
     let time = |secs| Timestamp::from_secs(secs).to_string();
@@ -25,6 +25,14 @@ fn fields(key: &KeyRow) -> Vec<(&'static str, String)> {
         ("created", time(key.created_at)),
         ("expires", key.expires_at.map_or_else(|| "never".to_owned(), time)),
     ]
+}
+
+/// What was reported of a secret.
+fn flagged(flag: &FlagRow) -> String {
+    let (secret, at) = (&flag.secret_id, Timestamp::from_secs(flag.reported_at));
+    let place: Vec<&str> = [&flag.source, &flag.url].into_iter().flatten().map(String::as_str).collect();
+    let place = if place.is_empty() { String::new() } else { format!(": {}", place.join(" ")) };
+    format!("{secret} was reported as leaked {at}{place}")
 }
 
 /// When a secret was used last, and from where.
@@ -51,6 +59,7 @@ impl Row for SecretRow {
 impl Report for KeyWhole {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut fields = fields(&self.key);
+        fields.extend(self.key.flags.iter().map(|flag| ("flag", flagged(flag))));
         if let Some((_, role)) = fields.iter_mut().find(|(name, _)| *name == "role")
             && self.key.role.is_some()
         {

@@ -21,6 +21,8 @@ pub enum Actor {
     Key(KeyId),
     /// The server itself, when a time has come.
     System,
+    /// Somebody who has reported a leaked secret, and proven by it that they have it.
+    LeakReport,
 }
 
 impl fmt::Display for Actor {
@@ -29,6 +31,7 @@ impl fmt::Display for Actor {
             Self::Local(uid) => write!(f, "local:{uid}"),
             Self::Key(key) => write!(f, "key:{key}"),
             Self::System => f.write_str("system"),
+            Self::LeakReport => f.write_str("leak_report"),
         }
     }
 }
@@ -60,6 +63,8 @@ pub enum Act {
     SetLiveTokens,
     /// A project's API keys were let pass where tokens do, or no longer.
     SetRawKeys,
+    /// A project chose what becomes of keys whose secrets leak.
+    SetOnLeak,
     /// A project got a role.
     CreateRole,
     /// A role was edited.
@@ -78,6 +83,10 @@ pub enum Act {
     UnblockKey,
     /// An API key was deleted.
     DeleteKey,
+    /// A secret of an API key was reported as leaked.
+    ReportKey,
+    /// The reports of an API key's secrets were cleared.
+    ClearFlags,
     /// All outstanding tokens of a key were revoked.
     RevokeTokens,
     /// An API key got a new secret in place of the old ones.
@@ -131,6 +140,7 @@ impl Act {
             Self::SetAlgorithm => "project.set_algorithm",
             Self::SetLiveTokens => "project.set_live_tokens",
             Self::SetRawKeys => "project.set_raw_keys",
+            Self::SetOnLeak => "project.set_on_leak",
             Self::CreateRole => "role.create",
             Self::EditRole => "role.edit",
             Self::DeleteRole => "role.delete",
@@ -140,6 +150,8 @@ impl Act {
             Self::BlockKey => "key.block",
             Self::UnblockKey => "key.unblock",
             Self::DeleteKey => "key.delete",
+            Self::ReportKey => "leak.report",
+            Self::ClearFlags => "leak.clear",
             Self::RevokeTokens => "key.revoke_tokens",
             Self::RegenerateSecret => "key.regenerate",
             Self::AddSecret => "secret.add",

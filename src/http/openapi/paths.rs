@@ -1,6 +1,6 @@
 //! The endpoints: what each takes and answers.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn, PathsBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::Type;
@@ -9,8 +9,10 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths
 
 use super::answers::Answers;
 use super::schemas::Needed::{Always, Perhaps};
-use super::schemas::{any_of, list, nonce, open, refused_with, scope, some_text, text, whole, word};
+use super::schemas::{any_of, closed, list, nonce, open, refused_with, scope, some_text, text, whole, word};
+use crate::domain::Reason;
 use crate::forward_auth;
+use crate::leaks;
 use crate::oauth::{self, error_codes};
 
 pub(super) const NONE: [&str; 0] = [];
@@ -43,6 +45,9 @@ fn operations() -> Vec<(&'static str, HttpMethod, OperationBuilder)> {
         get(oauth::JWKS_PATH, document("The public signing keys (RFC 7517).", "KeySet")),
         get(oauth::FEED_PATH, feed()),
         get(oauth::FEED_JWKS_PATH, document("The public halves of the keys that sign the feed.", "KeySet")),
+        post(oauth::BLOCK_PATH, block()),
+        post(leaks::PATH, leaks()),
+        post(leaks::SIGNED_PATH, signed_leaks()),
         get("/healthz", document("The process answers.", "Alive")),
         get("/readyz", ready()),
         get(super::PATH, describes_itself()),
@@ -187,6 +192,69 @@ fn verify() -> OperationBuilder {
     operation("What the judge says of the token in the request (RFC 6750).", answers)
         .parameter(needed)
         .security(SecurityRequirement::new("token", NONE))
+}
+
+/// Whoever holds a key blocks it.
+fn block() -> OperationBuilder {
+    let answers =
+        Answers::new().good(StatusCode::OK, "The key is blocked, and its tokens are revoked.", "Blocked");
+    let reason = word(&Reason::ALL.map(Reason::as_str));
+    let mut form = form(vec![("reason", reason, Perhaps)]);
+    form.required = Some(Required::False);
+    by_key("Block the key whose secret this is, from anywhere.", answers, form)
+}
+
+/// The refusals of reports.
+fn refusing_reports(answers: Answers) -> Answers {
+    let (many, unavailable) = (StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE);
+    answers.refused(many, "Too many reports from there.", &leaks::error_codes(many)).refused(
+        unavailable,
+        "It cannot be done now.",
+        &leaks::error_codes(unavailable),
+    )
+}
+
+fn json(schema: RefOr<Schema>) -> RequestBody {
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build()
+}
+
+/// Strangers' reports.
+fn leaks() -> OperationBuilder {
+    let what = "It was read. What became of it is not told.";
+    let answers = refusing_reports(Answers::new().good(StatusCode::ACCEPTED, what, "Received"));
+    let report = closed(vec![
+        ("secrets", list(text()), Always),
+        ("source", text(), Perhaps),
+        ("url", text(), Perhaps),
+    ]);
+    operation("Report leaked secrets; each is its own proof.", answers).request_body(Some(json(report)))
+}
+
+/// Reports of scanners.
+fn signed_leaks() -> OperationBuilder {
+    let forbidden = StatusCode::FORBIDDEN;
+    let answers = Answers::new()
+        .good(StatusCode::OK, "Which of them are secrets, or were.", "Feedback")
+        .refused(forbidden, "It is not signed by a key that is known.", &leaks::error_codes(forbidden));
+    let header = |name: &HeaderName, what: &str| {
+        ParameterBuilder::new()
+            .name(name.as_str())
+            .parameter_in(ParameterIn::Header)
+            .required(Required::True)
+            .description(Some(what))
+            .schema(Some(some_text()))
+    };
+    let report = open(vec![
+        ("token", text(), Always),
+        ("type", text(), Always),
+        ("url", text(), Perhaps),
+        ("source", text(), Perhaps),
+    ]);
+    operation("Report leaked secrets in the format of GitHub's secret scanning.", refusing_reports(answers))
+        .parameter(header(&leaks::IDENTIFIER, "The id of a key that the operator has named."))
+        .parameter(header(&leaks::SIGNATURE, "ECDSA P-256 SHA-256 over the body, DER in Base64."))
+        .request_body(Some(json(list(report.into()))))
 }
 
 fn document(what: &str, schema: &str) -> OperationBuilder {

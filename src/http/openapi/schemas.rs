@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, 
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use crate::domain::RawKeyRefusal;
+use crate::leaks;
 use crate::oauth;
 use crate::web::Refused;
 
@@ -29,6 +30,9 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("Metadata", metadata()),
         ("KeySet", key_set()),
         ("Revocations", revocations()),
+        ("Blocked", closed(vec![("key_id", text(), Always), ("state", word(&["blocked"]), Always)])),
+        ("Received", closed(vec![("status", word(&[leaks::RECEIVED]), Always)])),
+        ("Feedback", feedback()),
         ("Alive", closed(vec![("status", word(&["alive"]), Always)])),
         ("Ready", closed(list_of_revocations(&["fresh", "late"]))),
         ("NotReady", not_ready()),
@@ -78,7 +82,7 @@ pub(super) fn refused_with(codes: &[&str]) -> RefOr<Schema> {
     closed(vec![("error", word(codes), Always), ("error_description", text(), Always)])
 }
 
-fn closed(members: Vec<Member>) -> RefOr<Schema> {
+pub(super) fn closed(members: Vec<Member>) -> RefOr<Schema> {
     open(members).additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
 }
 
@@ -152,6 +156,16 @@ fn metadata() -> RefOr<Schema> {
         object = object.property(&methods, texts()).required(methods);
     }
     object.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+}
+
+/// What scanners are told of what they have matched.
+fn feedback() -> RefOr<Schema> {
+    let hash = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{64}$")).into();
+    list(closed(vec![
+        ("token_hash", hash, Always),
+        ("token_type", text(), Always),
+        ("label", word(&["true_positive", "false_positive"]), Always),
+    ]))
 }
 
 pub(super) fn nonce() -> RefOr<Schema> {

@@ -56,10 +56,7 @@ impl Keys for PostgresStore {
         again(move || async move {
             let mut work = self.write().await?;
             expect_unchanged(&mut work, change).await?;
-            edit(&mut work, &change.key, &change.edit, change.audit.at).await?;
-            let position = conclude(&mut work, &change.audit, &change.feed).await?;
-            set_changed(&mut work, &change.key, position).await?;
-            creations::record(&mut work, change.once.as_ref(), position, change.audit.at).await?;
+            let position = carry_out(&mut work, change).await?;
             work.commit().await?;
             Ok(position)
         })
@@ -136,7 +133,7 @@ pub(super) fn written(audiences: &[Audience]) -> String {
 
 /// Locks key and project, so that what was expected of them holds to the commit: the project is not
 /// edited meanwhile, though others of its keys may be.
-async fn expect_unchanged(connection: &mut PgConnection, change: &KeyChange) -> Result<(), Error> {
+pub(super) async fn expect_unchanged(connection: &mut PgConnection, change: &KeyChange) -> Result<(), Error> {
     let project: Option<i64> = sqlx::query_scalar(
         "SELECT changed FROM projects WHERE id = (SELECT project FROM api_keys WHERE id = $1) FOR SHARE",
     )
@@ -153,6 +150,15 @@ async fn expect_unchanged(connection: &mut PgConnection, change: &KeyChange) -> 
         Some(changed) if changed == expected => Ok(()),
         Some(_) => Err(Error::Conflict),
     }
+}
+
+/// An edit of a key that is as it was expected to be.
+pub(super) async fn carry_out(connection: &mut PgConnection, change: &KeyChange) -> Result<Position, Error> {
+    edit(connection, &change.key, &change.edit, change.audit.at).await?;
+    let position = conclude(connection, &change.audit, &change.feed).await?;
+    set_changed(connection, &change.key, position).await?;
+    creations::record(connection, change.once.as_ref(), position, change.audit.at).await?;
+    Ok(position)
 }
 
 async fn edit(

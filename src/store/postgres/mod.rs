@@ -17,6 +17,7 @@ mod import;
 mod installation;
 mod issued;
 mod keys;
+mod leaks;
 mod live_tokens;
 mod migrate;
 mod outbox;

@@ -5,7 +5,8 @@ use sqlx::PgConnection;
 
 use crate::domain::edit::{ProjectChange, ProjectEdit};
 use crate::domain::{
-    Audience, Catalogue, CatalogueScope, Position, Project, ProjectId, Scope, SigningAlgorithm, Timestamp,
+    Audience, Catalogue, CatalogueScope, OnLeak, Position, Project, ProjectId, Scope, SigningAlgorithm,
+    Timestamp,
 };
 use crate::store::error::Error;
 use crate::store::rows::{self, CatalogueRow, ProjectRow};
@@ -40,7 +41,7 @@ impl Projects for PostgresStore {
     async fn projects(&self, after: Option<&ProjectId>, limit: u32) -> Result<Vec<Project>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, on_leak, created_at, changed FROM projects WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after.map_or("", ProjectId::as_str))
         .bind(i64::from(limit))
@@ -85,7 +86,7 @@ impl Projects for PostgresStore {
 
 async fn project(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<Project>, Error> {
     let row: Option<ProjectRow> = sqlx::query_as(
-        "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed FROM projects WHERE id = $1",
+        "SELECT id, kind, name, algorithm, live_tokens, raw_keys, on_leak, created_at, changed FROM projects WHERE id = $1",
     )
     .bind(id.as_str())
     .fetch_optional(connection)
@@ -117,8 +118,8 @@ async fn audiences(connection: &mut PgConnection, project: &ProjectId) -> Result
 /// Writes the row; its `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut PgConnection, project: &Project) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+        "INSERT INTO projects (id, kind, name, algorithm, live_tokens, raw_keys, on_leak, created_at, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
     )
     .bind(project.id.as_str())
     .bind(project.kind.as_str())
@@ -126,6 +127,7 @@ pub(super) async fn insert(connection: &mut PgConnection, project: &Project) -> 
     .bind(project.algorithm.as_str())
     .bind(live_tokens::stored(project.live_tokens))
     .bind(project.raw_keys)
+    .bind(project.on_leak.as_str())
     .bind(project.created_at.millis())
     .execute(connection)
     .await?;
@@ -179,6 +181,7 @@ async fn edit(
             live_tokens::limit_project(connection, project, *limit, at).await
         }
         ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
+        ProjectEdit::SetOnLeak(policy) => set_on_leak(connection, project, *policy).await,
         ProjectEdit::CreateRole(name, role) => roles::insert(connection, project, (name, role), at).await,
         ProjectEdit::EditRole { role, details } => {
             roles::replace(connection, project, (&role.name, details)).await
@@ -291,6 +294,19 @@ async fn set_raw_keys(
     sqlx::query("UPDATE projects SET raw_keys = $2 WHERE id = $1")
         .bind(project.as_str())
         .bind(allowed)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn set_on_leak(
+    connection: &mut PgConnection,
+    project: &ProjectId,
+    policy: OnLeak,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE projects SET on_leak = $2 WHERE id = $1")
+        .bind(project.as_str())
+        .bind(policy.as_str())
         .execute(connection)
         .await?;
     Ok(())

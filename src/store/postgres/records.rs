@@ -104,7 +104,7 @@ async fn key_part(connection: &mut PgConnection, by: &Lookup) -> Result<Snapshot
 /// A project, its catalogue and its audiences: one statement, so one snapshot.
 async fn project_part(connection: &mut PgConnection, id: &ProjectId) -> Result<Option<ProjectPart>, Error> {
     let row = sqlx::query(
-        "SELECT p.id, p.kind, p.name, p.algorithm, p.live_tokens, p.raw_keys, p.created_at, p.changed, \
+        "SELECT p.id, p.kind, p.name, p.algorithm, p.live_tokens, p.raw_keys, p.on_leak, p.created_at, p.changed, \
            c.scopes, c.descriptions, c.included, \
            ARRAY(SELECT audience FROM audiences WHERE project = p.id ORDER BY audience) AS audiences \
          FROM projects AS p, LATERAL (\

@@ -38,7 +38,7 @@ macro_rules! audit_rows {
 #[async_trait]
 impl Search for PostgresStore {
     async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<FoundKey>, Error> {
-        let WantedKeys { within, key, state, role, text, neglect, after, limit } = wanted;
+        let WantedKeys { within, key, state, role, flagged, text, neglect, after, limit } = wanted;
         let mut work = self.one_read().await?;
         let rows: Vec<FoundKeyRow> = sqlx::query_as(
             "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
@@ -58,6 +58,8 @@ impl Search for PostgresStore {
              AND ($8::bigint IS NULL OR created_at < $8 AND (last_used_at IS NULL OR last_used_at < $8)) \
              AND (NOT $9 OR last_used_at IS NULL) \
              AND ($10::bigint IS NULL OR ends_at > $10 AND ends_at <= $11) \
+             AND ($13::boolean IS NULL OR $13 = EXISTS (\
+               SELECT 1 FROM leak_reports AS r WHERE r.key = id AND r.cleared_at IS NULL)) \
              ORDER BY id LIMIT $12",
         )
         .bind(after.as_ref().map_or("", KeyId::as_str))
@@ -72,6 +74,7 @@ impl Search for PostgresStore {
         .bind(neglect.ends_within.map(|(after, _)| after.millis()))
         .bind(neglect.ends_within.map(|(_, until)| until.millis()))
         .bind(i64::from(*limit))
+        .bind(flagged)
         .fetch_all(&mut *work)
         .await?;
         work.commit().await?;
@@ -81,7 +84,7 @@ impl Search for PostgresStore {
     async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed \
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, on_leak, created_at, changed \
              FROM projects WHERE id > $1 \
              AND ($2::text IS NULL OR id IN (SELECT jsonb_array_elements_text($2::jsonb))) \
              AND ($3::text IS NULL OR strpos(lower(id COLLATE \"C\"), lower($3 COLLATE \"C\")) > 0 \

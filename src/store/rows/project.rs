@@ -17,6 +17,7 @@ pub(in crate::store) struct ProjectRow {
     algorithm: String,
     live_tokens: Option<i64>,
     raw_keys: bool,
+    on_leak: String,
     created_at: i64,
     changed: i64,
 }
@@ -32,6 +33,7 @@ impl TryFrom<ProjectRow> for Project {
             algorithm: place.parse("algorithm", &row.algorithm)?,
             live_tokens: limit(place, row.live_tokens)?,
             raw_keys: row.raw_keys,
+            on_leak: place.parse("on_leak", &row.on_leak)?,
             created_at: Timestamp::from_millis(row.created_at),
             changed: place.position("changed", row.changed)?,
             name: row.name,

@@ -51,10 +51,7 @@ impl Keys for SqliteStore {
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
         let mut transaction = self.write().await?;
         expect_unchanged(&mut transaction, change).await?;
-        edit(&mut transaction, &change.key, &change.edit, change.audit.at).await?;
-        let position = conclude(&mut transaction, &change.audit, &change.feed).await?;
-        set_changed(&mut transaction, &change.key, position).await?;
-        creations::record(&mut transaction, change.once.as_ref(), position, change.audit.at).await?;
+        let position = carry_out(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(position)
     }
@@ -120,7 +117,10 @@ pub(super) fn written(audiences: &[Audience]) -> String {
     words.join(" ")
 }
 
-async fn expect_unchanged(connection: &mut SqliteConnection, change: &KeyChange) -> Result<(), Error> {
+pub(super) async fn expect_unchanged(
+    connection: &mut SqliteConnection,
+    change: &KeyChange,
+) -> Result<(), Error> {
     let changed: Option<(i64, i64)> = sqlx::query_as(
         "SELECT k.changed, p.changed FROM api_keys AS k JOIN projects AS p ON p.id = k.project \
          WHERE k.id = $1",
@@ -134,6 +134,18 @@ async fn expect_unchanged(connection: &mut SqliteConnection, change: &KeyChange)
         Some(changed) if changed == expected => Ok(()),
         Some(_) => Err(Error::Conflict),
     }
+}
+
+/// An edit of a key that is as it was expected to be.
+pub(super) async fn carry_out(
+    connection: &mut SqliteConnection,
+    change: &KeyChange,
+) -> Result<Position, Error> {
+    edit(connection, &change.key, &change.edit, change.audit.at).await?;
+    let position = conclude(connection, &change.audit, &change.feed).await?;
+    set_changed(connection, &change.key, position).await?;
+    creations::record(connection, change.once.as_ref(), position, change.audit.at).await?;
+    Ok(position)
 }
 
 async fn edit(

@@ -15,6 +15,7 @@ mod import;
 mod installation;
 mod issued;
 mod keys;
+mod leaks;
 mod live_tokens;
 mod outbox;
 mod outside;

@@ -37,7 +37,7 @@ macro_rules! audit_rows {
 #[async_trait]
 impl Search for SqliteStore {
     async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<FoundKey>, Error> {
-        let WantedKeys { within, key, state, role, text, neglect, after, limit } = wanted;
+        let WantedKeys { within, key, state, role, flagged, text, neglect, after, limit } = wanted;
         let rows: Vec<FoundKeyRow> = sqlx::query_as(
             "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
                require_scope, auth_methods, live_tokens, created_at, expires_at, changed, \
@@ -56,6 +56,8 @@ impl Search for SqliteStore {
              AND ($8 IS NULL OR created_at < $8 AND (last_used_at IS NULL OR last_used_at < $8)) \
              AND (NOT $9 OR last_used_at IS NULL) \
              AND ($10 IS NULL OR ends_at > $10 AND ends_at <= $11) \
+             AND ($13 IS NULL OR $13 = EXISTS (\
+               SELECT 1 FROM leak_reports AS r WHERE r.key = id AND r.cleared_at IS NULL)) \
              ORDER BY id LIMIT $12",
         )
         .bind(after.as_ref().map_or("", KeyId::as_str))
@@ -70,6 +72,7 @@ impl Search for SqliteStore {
         .bind(neglect.ends_within.map(|(after, _)| after.millis()))
         .bind(neglect.ends_within.map(|(_, until)| until.millis()))
         .bind(limit)
+        .bind(flagged)
         .fetch_all(&mut *self.read().await?)
         .await?;
         rows.into_iter().map(FoundKey::try_from).collect()
@@ -77,7 +80,7 @@ impl Search for SqliteStore {
 
     async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
         let rows: Vec<ProjectRow> = sqlx::query_as(
-            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, created_at, changed \
+            "SELECT id, kind, name, algorithm, live_tokens, raw_keys, on_leak, created_at, changed \
              FROM projects WHERE id > $1 \
              AND ($2 IS NULL OR id IN (SELECT value FROM json_each($2))) \
              AND ($3 IS NULL OR instr(lower(id), lower($3)) > 0 OR instr(lower(name), lower($3)) > 0) \

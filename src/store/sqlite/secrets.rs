@@ -5,6 +5,7 @@ use sqlx::SqliteConnection;
 use crate::domain::{KeyId, SecretDigest, Timestamp};
 use crate::store::SecretUse;
 use crate::store::error::Error;
+use crate::store::leaks::GONE_FOR;
 
 use super::hex;
 
@@ -67,7 +68,8 @@ pub(super) async fn end_all(
     drop_ended(connection, key, now).await
 }
 
-/// Drops those of the key's secrets whose end has come; when they were used last the key remembers.
+/// Drops those of the key's secrets whose end has come; when they were used last the key remembers, and their
+/// digests are known for a while.
 pub(super) async fn drop_ended(
     connection: &mut SqliteConnection,
     key: &KeyId,
@@ -82,6 +84,19 @@ pub(super) async fn drop_ended(
     .bind(now.millis())
     .execute(&mut *connection)
     .await?;
+    sqlx::query(
+        "INSERT INTO gone_secrets (digest, key, gone_at) \
+         SELECT digest, key, $2 FROM api_key_secrets WHERE key = $1 AND expires_at <= $2 \
+         ON CONFLICT (digest) DO UPDATE SET key = excluded.key, gone_at = excluded.gone_at",
+    )
+    .bind(key.as_str())
+    .bind(now.millis())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM gone_secrets WHERE gone_at < $1")
+        .bind(now.before(GONE_FOR).millis())
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("DELETE FROM api_key_secrets WHERE key = $1 AND expires_at <= $2")
         .bind(key.as_str())
         .bind(now.millis())

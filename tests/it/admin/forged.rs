@@ -226,7 +226,7 @@ async fn cursors_are_the_lists_own(engine: Engine) {
                 "address" => "192.0.2.1",
                 "since" | "until" | "log_until" => "1",
                 "unused_days" | "expiring_days" | "over_broad_days" => "7",
-                "never_used" => "true",
+                "never_used" | "flagged" => "true",
                 _ => "s",
             };
             let answer = scene.whole.get(&list.with(&format!("{parameter}={value}&cursor={cursor}"))).await;
@@ -255,7 +255,8 @@ async fn a_forged_edited_or_foreign_cursor_is_refused_by_every_list_on_postgres(
 }
 
 /// Parameters that take a number, or one word.
-const NUMBERS: [&str; 5] = ["unused_days", "never_used", "expiring_days", "over_broad_days", "log_until"];
+const NUMBERS: [&str; 6] =
+    ["unused_days", "never_used", "flagged", "expiring_days", "over_broad_days", "log_until"];
 
 /// What a row has where a parameter looks; none, if the parameter does not look for one text.
 fn field(parameter: &str) -> Option<&'static str> {

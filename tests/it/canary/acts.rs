@@ -27,7 +27,8 @@ async fn whole_life(mut program: Program, master: Option<String>) {
     let admin = fs::read_to_string(program.path("portcullis-data/admin-key.json")).unwrap();
     let admin: serde_json::Value = serde_json::from_str(&admin).unwrap();
     program.is_secret("the administrator's secret", admin["secret"].as_str().unwrap());
-    let server = program.serve(&[]);
+    // Patient enough to look at every report.
+    let server = program.serve(&["--throttle-address-failures", "1000000"]);
     let project = program.json(&["project", "create", "shop"])["project"].as_str().unwrap().to_owned();
     program.json(&["scope", "set", "orders:read", "--project", &project]);
     let create = ["key", "create", "--project", &project, "--name", "k", "--permission", "orders:read"];
@@ -47,6 +48,7 @@ async fn whole_life(mut program: Program, master: Option<String>) {
     for secret in desk.works(&project).await.iter().chain([&caller.secret]) {
         desk.misplaces(secret).await;
     }
+    caller.reports(&text(&added, "secret")).await;
     import(&program, &project);
     webhooks(&program, &project);
     look_around(&program, &id);
@@ -57,6 +59,8 @@ async fn whole_life(mut program: Program, master: Option<String>) {
     program.json(&["backup", "copy.db"]);
     be_a_client(&program, &caller);
     fail(&program, &caller.secret);
+    caller.gives_up().await;
+    look_around(&program, &id);
     server.stop();
     program.json(&["restore", "copy.db", "--replace"]);
     look_around(&program, &id);

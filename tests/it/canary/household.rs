@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::program::Program;
 use crate::support::escape;
@@ -97,6 +97,36 @@ impl Caller<'_> {
         ]
     }
 
+    /// Reports secrets, the one that has ended among them, with itself wherever it fits.
+    pub(super) async fn reports(&self, ended: &str) {
+        let [one, two, .., other] = self.wrong();
+        for secret in [&one, &two, &other, ended] {
+            let url = format!("https://x.example/?{secret}#{}", escape(secret));
+            let report =
+                json!({ "secrets": [format!("KEY={secret}"), secret], "source": secret, "url": url });
+            let request = |path: &str, body: &Value| {
+                let request = self.http.post(format!("{}{path}", self.url)).json(body);
+                let signed = request.header("github-public-key-identifier", secret);
+                signed.header("github-public-key-signature", secret)
+            };
+            assert_eq!(self.status(request("/v1/leaks", &report)).await, 202);
+            for wrong in [json!({ secret: secret }), json!([{ "token": secret, "type": secret, "url": url }])]
+            {
+                assert_eq!(self.status(request("/v1/leaks", &wrong)).await, 400);
+                assert_eq!(self.status(request("/v1/leaks/signed", &wrong)).await, 403);
+            }
+        }
+    }
+
+    /// Blocks its own key, in each way.
+    pub(super) async fn gives_up(&self) {
+        for request in self.each_way("/v1/key/block", "reason=key_compromise", &self.secret) {
+            assert_eq!(self.status(request).await, 200);
+        }
+        let report = json!({ "secrets": [self.secret], "url": format!("https://x/{}", self.secret) });
+        assert_eq!(self.status(self.http.post(format!("{}/v1/leaks", self.url)).json(&report)).await, 202);
+    }
+
     /// Secrets in places where none belongs.
     pub(super) async fn misplaces(&self, token: &str) {
         let (id, secret, url) = (&self.id, &self.secret, &self.url);
@@ -106,8 +136,7 @@ impl Caller<'_> {
             self.status(self.form(&format!("{path}?{body}"), body.clone())).await;
             self.status(self.form(path, format!("{body}&{body}"))).await;
             self.status(self.form(path, body.clone()).basic_auth(id, Some(secret))).await;
-            self.status(self.http.post(format!("{url}{path}")).json(&serde_json::json!({ "s": secret })))
-                .await;
+            self.status(self.http.post(format!("{url}{path}")).json(&json!({ "s": secret }))).await;
             self.status(self.form(path, format!("{body}&scope={secret}&audience={secret}&resource={token}")))
                 .await;
             self.status(self.form(path, format!("{body}&x={}", secret.repeat(2000)))).await;

@@ -112,6 +112,7 @@ fn a_line_of_either_form_makes_a_key_with_everything_set() {
       ],
       "created_at": null,
       "expires_at": 4102444800,
+      "flags": [],
       "key_id": null,
       "live_tokens": 100,
       "name": "billing, \"EU\"",

@@ -43,6 +43,7 @@ fn a_key_is_created_as_it_was_asked_for() {
       ],
       "created_at": "[at]",
       "expires_at": "[at]",
+      "flags": [],
       "key_id": "[key]",
       "live_tokens": 100,
       "name": "billing",

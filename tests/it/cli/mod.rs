@@ -18,6 +18,7 @@ mod import_refused;
 mod init;
 mod keys;
 mod killed;
+mod leaks;
 mod lost;
 mod master_key;
 mod nodes;

@@ -16,6 +16,7 @@ fn a_project_is_created_listed_and_shown() {
     algorithm         ES256
     live tokens       unlimited
     raw keys          do not pass
+    on leak           block the key
     created           [time]
     default audience  http://127.0.0.1:8080/projects/[project]
     audiences         none but the default
@@ -35,6 +36,7 @@ fn a_project_is_created_listed_and_shown() {
           "kind": "live",
           "live_tokens": null,
           "name": "Administrators",
+          "on_leak": "block",
           "position": 1,
           "project": "portcullis",
           "raw_keys": false
@@ -45,6 +47,7 @@ fn a_project_is_created_listed_and_shown() {
           "kind": "live",
           "live_tokens": null,
           "name": "Café Shop",
+          "on_leak": "block",
           "position": 2,
           "project": "[project]",
           "raw_keys": false
@@ -71,6 +74,7 @@ fn a_project_by_itself_tells_its_audiences() {
       "kind": "live",
       "live_tokens": null,
       "name": "Café Shop",
+      "on_leak": "block",
       "position": 2,
       "project": "[project]",
       "raw_keys": false

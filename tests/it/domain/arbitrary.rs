@@ -7,7 +7,7 @@ use portcullis::domain::grant::{
 };
 use portcullis::domain::{
     Allowlist, ApiKey, Audience, AuthMethod, AuthMethods, Catalogue, CatalogueScope, KeyDetails, KeyState,
-    Lifetime, Position, Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId, Worth,
+    Lifetime, OnLeak, Position, Project, ProjectKind, Scope, ScopeSet, Timestamp, TokenId, Worth,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -270,6 +270,7 @@ pub(super) fn record(holder: Holder, (catalogue, audiences): (Catalogue, Vec<Aud
         algorithm: portcullis::domain::SigningAlgorithm::default(),
         live_tokens: None,
         raw_keys: false,
+        on_leak: OnLeak::default(),
         created_at: at,
         changed: Position::new(2),
     };

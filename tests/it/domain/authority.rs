@@ -3,8 +3,8 @@
 use portcullis::domain::authority::{Authority, Reach, Right, covers};
 use portcullis::domain::grant::{Ask, KeyPart, MintRecord, Moment, ProjectPart, decide};
 use portcullis::domain::{
-    Allowlist, ApiKey, Catalogue, KeyDetails, KeyState, Position, Project, ProjectId, ProjectKind, Scope,
-    ScopeSet, SigningAlgorithm, Timestamp, TokenId, Worth,
+    Allowlist, ApiKey, Catalogue, KeyDetails, KeyState, OnLeak, Position, Project, ProjectId, ProjectKind,
+    Scope, ScopeSet, SigningAlgorithm, Timestamp, TokenId, Worth,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -83,6 +83,7 @@ fn record(permissions: ScopeSet) -> MintRecord {
         algorithm: SigningAlgorithm::default(),
         live_tokens: None,
         raw_keys: false,
+        on_leak: OnLeak::default(),
         created_at: at,
         changed: Position::new(2),
     };

@@ -17,7 +17,7 @@ impl App {
     }
 
     /// The value of a line, by its name and labels; none if there is no such line.
-    async fn metric(&self, line: &str) -> Option<f64> {
+    pub(crate) async fn metric(&self, line: &str) -> Option<f64> {
         let page = self.metrics().await;
         let value = page.lines().find_map(|told| told.strip_prefix(line)?.strip_prefix(' '));
         value.map(|value| value.parse().unwrap())

@@ -4,6 +4,7 @@ mod address;
 mod altered;
 mod audience;
 mod auth_methods;
+mod block;
 mod client_auth;
 mod echo;
 mod introspect;

@@ -2,7 +2,7 @@
 
 use portcullis::domain::audit::{Act, Broken, Chain, Head};
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
-use portcullis::domain::{Position, SecretDigest};
+use portcullis::domain::{OnLeak, Position, SecretDigest};
 use portcullis::store::SealedRow;
 
 use super::database::Database;
@@ -60,6 +60,7 @@ async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
         ProjectEdit::AddAudience("https://a.example".parse().unwrap()),
         ProjectEdit::RemoveAudience("https://a.example".parse().unwrap()),
         ProjectEdit::SetRawKeys(true),
+        ProjectEdit::SetOnLeak(OnLeak::Flag),
     ];
     for edit in project_edits {
         let project = db.project(&shop()).await.unwrap().unwrap();
@@ -72,7 +73,7 @@ async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
     let acts: Vec<&str> = rows.iter().map(|sealed| sealed.row.act.as_str()).collect();
     let expected = "initialise project.create key.create key.edit key.block key.unblock key.revoke_tokens \
                     key.regenerate secret.add secret.expire key.delete scope.set scope.remove audience.add audience.remove \
-                    project.set_raw_keys \
+                    project.set_raw_keys project.set_on_leak \
                     token.revoke";
     assert_eq!(acts.join(" "), expected);
     assert_eq!(db.whole_feed().await.len(), rows.len());

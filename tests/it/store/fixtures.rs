@@ -10,8 +10,8 @@ use portcullis::domain::grant::MintRecord;
 use portcullis::domain::signing_key::{SigningKeyTimes, SigningPurpose};
 use portcullis::domain::{
     ApiKey, AuthMethod, Catalogue, CatalogueScope, Changed, FeedDraft, KeyDetails, KeyId, KeyState, Lifetime,
-    LiveTokenLimits, Position, Project, ProjectId, ProjectKind, ScopeSet, SecretDigest, SigningAlgorithm,
-    Tag, Target, Timestamp, TokenId,
+    LiveTokenLimits, OnLeak, Position, Project, ProjectId, ProjectKind, ScopeSet, SecretDigest,
+    SigningAlgorithm, Tag, Target, Timestamp, TokenId,
 };
 use portcullis::store::{
     Founding, IssuedToken, NewKey, NewProject, SealedKey, StoredSigningKey, TokenRevocation,
@@ -81,6 +81,7 @@ pub(crate) fn project(id: ProjectId) -> Project {
         algorithm: SigningAlgorithm::default(),
         live_tokens: None,
         raw_keys: false,
+        on_leak: OnLeak::default(),
         created_at: NOW,
         changed: Position::START,
     }

@@ -21,7 +21,8 @@ on_every_engine!(founded:
 
 fn wanted(neglect: Neglect) -> WantedKeys {
     let within = Reach::Within([shop()].into());
-    WantedKeys { within, key: None, state: None, role: None, text: None, neglect, after: None, limit: 1000 }
+    let (key, state, role, flagged, text) = (None, None, None, None, None);
+    WantedKeys { within, key, state, role, flagged, text, neglect, after: None, limit: 1000 }
 }
 
 async fn found(db: &Database, key: &KeyId) -> FoundKey {

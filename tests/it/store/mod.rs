@@ -50,6 +50,7 @@ mod hygiene;
 mod import;
 mod issuance;
 mod keys;
+mod leaks;
 mod postgres;
 mod projects;
 mod quotas;

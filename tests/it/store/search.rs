@@ -18,7 +18,8 @@ on_every_engine!(founded:
 fn wanted(within: Reach, text: Option<&str>) -> WantedKeys {
     let text = text.map(ToOwned::to_owned);
     let neglect = Neglect::default();
-    WantedKeys { within, key: None, state: None, role: None, text, neglect, after: None, limit: 100 }
+    let (state, role, flagged) = (None, None, None);
+    WantedKeys { within, key: None, state, role, flagged, text, neglect, after: None, limit: 100 }
 }
 
 fn of(projects: &[&str]) -> Reach {

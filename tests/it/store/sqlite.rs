@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use portcullis::domain::Position;
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::signing_key::SigningPurpose;
+use portcullis::domain::{OnLeak, Position};
 use portcullis::store::{
     Error, FeedLog, Heartbeat, Installation, IssuedTokens, Keys, Lookup, Projects, Recording, Records,
     SigningKeys, SqliteOptions, SqliteStore, Unavailable,
@@ -300,6 +300,15 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     db.record(&[token(&before)]).await.unwrap();
     db.tamper("DELETE FROM _sqlx_migrations WHERE version > 1").await;
     for undo in [
+        "DROP INDEX api_keys_by_role",
+        "ALTER TABLE api_keys DROP COLUMN past_use_at",
+        "ALTER TABLE roles DROP COLUMN changed",
+        "ALTER TABLE roles DROP COLUMN description",
+        "DROP TABLE webhook_deliveries",
+        "DROP TABLE webhooks",
+        "DROP TABLE leak_reports",
+        "DROP TABLE gone_secrets",
+        "ALTER TABLE projects DROP COLUMN on_leak",
         "DROP TABLE creations",
         "ALTER TABLE signing_keys DROP COLUMN purpose",
         "DROP INDEX feed_killing",
@@ -320,6 +329,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     let signing = store.signing_keys().await.unwrap();
     assert!(signing.iter().all(|key| key.purpose == SigningPurpose::Tokens));
     assert!(!found.project.raw_keys);
+    assert_eq!(found.project.on_leak, OnLeak::Block);
     // A limit that comes finds what the older build has minted.
     let limit = ProjectEdit::SetLiveTokens(NonZeroU32::new(1));
     store.change_project(&project_change(&found.project, limit)).await.unwrap();

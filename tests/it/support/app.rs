@@ -132,6 +132,7 @@ impl Build {
             throttle: settings.throttle,
             client_address: settings.client_address.clone(),
             default_project: settings.default_project.clone(),
+            leak_signers: portcullis::leaks::signers(settings.leak_signers.as_ref()).unwrap(),
             rotate_every: settings.rotate_every,
             issuance_retention: settings.issuance_retention,
             webhook_networks: settings.webhook_networks.clone(),

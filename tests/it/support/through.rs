@@ -1,5 +1,8 @@
 //! A database whose answers a test can hold up or spoil on their way to the server.
 
+mod leaks;
+mod replays;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -14,10 +17,10 @@ use portcullis::domain::{
 use portcullis::store::{
     Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, FoundGrants, FoundKey, Founded, Founding, Health,
     Heartbeat, Installation, IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup,
-    NewKey, NewProject, Projects, Recording, Records, Replay, Replays, Resealing, Restoration, Restored,
-    Roles, SealedKey, SealedRow, Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
-    StoredSigningKey, TokenRevocation, Unavailable, Upkeep, WantedAudit, WantedGrants, WantedKeys,
-    WantedProjects, WantedRevocations, WantedTokens,
+    NewKey, NewProject, Projects, Recording, Records, Resealing, Restoration, Restored, Roles, SealedKey,
+    SealedRow, Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey,
+    TokenRevocation, Unavailable, Upkeep, WantedAudit, WantedGrants, WantedKeys, WantedProjects,
+    WantedRevocations, WantedTokens,
 };
 use portcullis::time::Clock as _;
 
@@ -35,6 +38,8 @@ pub(crate) struct Hand {
     pub(crate) records: Arc<Latch>,
     /// Revocations of tokens that are committed wait here on their way to whoever asked.
     pub(crate) revocations: Arc<Latch>,
+    /// Whoever has asked whether a secret was reported before waits here for the answer.
+    pub(crate) reports: Arc<Latch>,
     /// How often all of a record was read at once.
     pub(crate) whole_read: AtomicUsize,
     /// How often a project's part was read by itself.
@@ -75,6 +80,7 @@ impl Hand {
         Arc::new(Self {
             records: Latch::open(),
             revocations: Latch::open(),
+            reports: Latch::open(),
             whole_read: none(),
             parts_read: none(),
             no_parts: off(),
@@ -338,13 +344,6 @@ impl AuditLog for Through {
 
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
         self.store.audit(after, limit).await
-    }
-}
-
-#[async_trait]
-impl Replays for Through {
-    async fn replay(&self, actor: &KeyId, name: &str, now: Timestamp) -> Result<Option<Replay>, Error> {
-        self.store.replay(actor, name, now).await
     }
 }
 

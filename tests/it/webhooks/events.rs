@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{App, Receiver, deliveries};
 
 /// The acts that nobody is told of. An act that is neither here nor an event is decided on by whoever adds it.
-const UNTOLD: [&str; 28] = [
+const UNTOLD: [&str; 29] = [
     "initialise",
     "issuer.change",
     "backup",
@@ -24,6 +24,7 @@ const UNTOLD: [&str; 28] = [
     "project.set_algorithm",
     "project.set_live_tokens",
     "project.set_raw_keys",
+    "project.set_on_leak",
     "token.revoke",
     "role.create",
     "role.delete",

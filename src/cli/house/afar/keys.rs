@@ -82,6 +82,7 @@ impl Keys for Afar {
     async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure> {
         let mut query = vec![("project", which.project.to_string()), ("limit", which.limit.to_string())];
         query.extend(which.role.map(|role| ("role", role.to_string())));
+        query.extend(which.flagged.then(|| ("flagged", true.to_string())));
         query.extend(which.unused.map(|days| ("unused_days", days.number().to_string())));
         query.extend(which.never_used.then(|| ("never_used", true.to_string())));
         query.extend(which.expiring.map(|days| ("expiring_days", days.number().to_string())));

@@ -69,6 +69,7 @@ impl Projects for Afar {
         let body = match patch {
             ProjectPatch::Algorithm(algorithm) => json!({ "algorithm": algorithm }),
             ProjectPatch::LiveTokens(limit) => json!({ "live_tokens": limit }),
+            ProjectPatch::OnLeak(policy) => json!({ "on_leak": policy }),
             ProjectPatch::RawKeys(allowed) => json!({ "raw_keys": allowed }),
         };
         let request = self.to(Method::PATCH, &["projects", id.as_str()]).json_of(&body);

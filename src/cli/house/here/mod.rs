@@ -116,17 +116,20 @@ impl Keys for Here {
             key: None,
             state: None,
             role: which.role,
+            flagged: which.flagged.then_some(true),
             text: None,
             neglect,
             after: which.after,
             limit: which.limit + 1,
         };
-        let rows = self.store().find_keys(&wanted).await?.into_iter().map(KeyFound::from).collect();
+        let found = self.store().find_keys(&wanted).await?;
+        let ids: Vec<KeyId> = found.iter().map(|found| found.key.id.clone()).collect();
+        let rows = KeyFound::all(found, self.store().flags(&ids).await?);
         Ok(Page::cut(rows, which.limit, |last: &KeyFound| last.key.key_id.to_string()))
     }
 
     async fn key(&self, id: &KeyId) -> Result<KeyWhole, Failure> {
-        Ok(self.acts.record(id).await?.into())
+        Ok(KeyWhole::of(self.acts.record(id).await?, self.acts.flags(id).await?))
     }
 
     async fn edit_key(
@@ -233,6 +236,7 @@ impl Projects for Here {
         Ok(match patch {
             ProjectPatch::Algorithm(algorithm) => self.acts.set_algorithm(id, algorithm).await?,
             ProjectPatch::LiveTokens(limit) => self.acts.set_live_tokens(id, limit).await?,
+            ProjectPatch::OnLeak(policy) => self.acts.set_on_leak(id, policy).await?,
             ProjectPatch::RawKeys(allowed) => self.acts.set_raw_keys(id, allowed).await?,
         })
     }

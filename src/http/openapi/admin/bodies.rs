@@ -4,7 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use crate::domain::webhook::{EVENTS, GROUPS, LONGEST_OVERLAP, WebhookState};
-use crate::domain::{AuthMethod, ProjectKind, Reason, RoleName, ScopeSet, SigningAlgorithm};
+use crate::domain::{AuthMethod, OnLeak, ProjectKind, Reason, RoleName, ScopeSet, SigningAlgorithm};
 use crate::http::openapi::schemas::Needed::{self, Always, Perhaps};
 use crate::http::openapi::schemas::{list, open, text, word};
 
@@ -80,6 +80,7 @@ impl Takes {
                 ("algorithm", nullable(algorithm()), Perhaps),
                 ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
                 ("raw_keys", nullable(flag()), Perhaps),
+                ("on_leak", nullable(on_leak()), Perhaps),
             ],
             Self::Scope => vec![
                 ("description", nullable(of_at_most(1000)), Perhaps),
@@ -166,6 +167,10 @@ fn scopes() -> RefOr<Schema> {
 
 pub(super) fn algorithm() -> RefOr<Schema> {
     word(&SigningAlgorithm::ALL.map(SigningAlgorithm::as_str))
+}
+
+pub(super) fn on_leak() -> RefOr<Schema> {
+    word(&OnLeak::ALL.map(OnLeak::as_str))
 }
 
 /// A time that is ahead.

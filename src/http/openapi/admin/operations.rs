@@ -34,6 +34,7 @@ pub(super) enum Asks {
     Part,
     Project,
     State,
+    Flagged,
     Role,
     /// `unused_days`.
     Unused,
@@ -116,18 +117,19 @@ const fn accepted(schema: &'static str) -> Good {
 
 #[rustfmt::skip]
 pub(super) fn operations() -> Vec<Guarded> {
-    use Asks::{Act, Actor, Address, After, Delivery, Expiring, Format, Key, LastSeen, Name, NeverUsed, Order, OverBroad, Part, Project, Revoked, Role, State, Subject, Target, Text, Time, Unused, Wait};
+    use Asks::{Act, Actor, Address, After, Delivery, Expiring, Flagged, Format, Key, LastSeen, Name, NeverUsed, Order, OverBroad, Part, Project, Revoked, Role, State, Subject, Target, Text, Time, Unused, Wait};
     use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, ReadWebhooks, RevokeTokens, WriteKeys, WriteProjects, WriteSigning, WriteWebhooks};
     use HttpMethod::{Delete, Patch, Put};
 
     vec![
-        get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Role, Text, Unused, NeverUsed, Expiring, Part], ok("Keys", &[])),
+        get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Role, Flagged, Text, Unused, NeverUsed, Expiring, Part], ok("Keys", &[])),
         get("/admin/v1/hygiene", "Keys of which there is something to say: unused, never used, expiring, over-broad.", ReadKeys, &[Project, Key, Unused, Expiring, OverBroad, Part], ok("Hygiene", &[])),
         Guarded { asks: &[Name], ..post("/admin/v1/keys", "Make an API key. Its secret is in this answer and nowhere else.", WriteKeys, Takes::NewKey, made("KeyMade", MADE)) },
         get("/admin/v1/keys/{key}", "An API key.", ReadKeys, &[], ok("KeyWhole", TAG)),
         edit(Patch, "/admin/v1/keys/{key}", "Change what is named of an API key.", WriteKeys, Takes::KeyPatch),
         Guarded { asks: &[Wait], ..post("/admin/v1/keys/{key}/block", "Stop a key and revoke its tokens, until it is unblocked.", WriteKeys, Takes::Why, ok("KeyActed", TAG)) },
         post("/admin/v1/keys/{key}/unblock", "Let a blocked key work again; revoked tokens stay dead.", WriteKeys, Takes::Why, ok("KeyActed", TAG)),
+        post("/admin/v1/keys/{key}/clear-flags", "Clear what was reported of a key's secrets; the key stays as it is.", WriteKeys, Takes::Why, ok("FlagsCleared", &[])),
         Guarded { asks: &[Wait], ..post("/admin/v1/keys/{key}/delete", "Stop a key for ever and revoke its tokens.", WriteKeys, Takes::Why, ok("KeyActed", TAG)) },
         Guarded { asks: &[Wait], ..post("/admin/v1/keys/{key}/revoke-tokens", "Revoke a key's tokens; the key works on.", RevokeTokens, Takes::Why, ok("KeyActed", TAG)) },
         Guarded { asks: &[Name], ..post("/admin/v1/keys/{key}/regenerate", "Give a key a new secret in place of those that it has.", WriteKeys, Takes::Regeneration, ok("Regenerated", TAG)) },

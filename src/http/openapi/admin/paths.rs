@@ -125,6 +125,7 @@ impl Asks {
             }
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
+            Self::Flagged => vec![query("flagged", word(&["true", "false"]))],
             Self::Role => vec![query("role", some(RoleName::LONGEST))],
             Self::Unused => vec![query("unused_days", between(1, MOST_DAYS.into()))],
             Self::NeverUsed => vec![query("never_used", word(&["true"]))],

@@ -12,7 +12,7 @@ use crate::http::openapi::schemas::{any_of, list, open, text, whole, word};
 
 use crate::store::DELIVERY_STATES;
 
-use super::bodies::algorithm;
+use super::bodies::{algorithm, on_leak};
 
 type Members = Vec<(&'static str, RefOr<Schema>)>;
 
@@ -29,6 +29,7 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("KeyFound", [key(), life()].concat()),
         ("KeyHygiene", key_hygiene()),
         ("Secret", secret()),
+        ("Flag", reported()),
         ("Project", project()),
         ("Scope", vec![("scope", text()), ("description", text()), ("includes", list(text()))]),
         ("Role", role()),
@@ -53,6 +54,7 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("RoleActed", awaited(role_acted())),
         ("KeyMade", with_secret(key())),
         ("KeyActed", awaited(acted())),
+        ("FlagsCleared", object(vec![("key_id", text()), ("project", text()), ("cleared", whole())])),
         ("Applied", applied()),
         ("NodeStanding", node_standing()),
         ("Regenerated", with_secret(acted())),
@@ -173,6 +175,16 @@ fn key() -> Members {
         ("created_at", time()),
         ("expires_at", nullable(time())),
         ("position", whole()),
+        ("flags", list(named("Flag"))),
+    ]
+}
+
+fn reported() -> Members {
+    vec![
+        ("secret_id", text()),
+        ("reported_at", time()),
+        ("source", nullable(text())),
+        ("url", nullable(text())),
     ]
 }
 
@@ -240,6 +252,7 @@ fn project() -> Members {
         ("algorithm", algorithm()),
         ("live_tokens", nullable(whole())),
         ("raw_keys", flag()),
+        ("on_leak", on_leak()),
         ("created_at", time()),
         ("position", whole()),
     ]
@@ -254,6 +267,7 @@ fn project_edited() -> RefOr<Schema> {
         ("algorithm", algorithm(), Perhaps),
         ("live_tokens", nullable(whole()), Perhaps),
         ("raw_keys", flag(), Perhaps),
+        ("on_leak", on_leak(), Perhaps),
         ("scope", text(), Perhaps),
         ("audience", text(), Perhaps),
     ];
