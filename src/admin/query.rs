@@ -168,7 +168,12 @@ impl Query {
             return Err(Problem::InvalidRequest("`limit` is a number from 1 to 1000"));
         }
         let cursor: Option<String> = self.take("cursor", "")?;
-        let after = self.take("after", "`after` is the name of no item of this list")?;
+        let no_name = "`after` is the name of no item of this list";
+        // A number may be written with any number of zeros; no name is so long.
+        if self.left.iter().any(|(name, value)| name == "after" && value.chars().count() > LONGEST_TEXT) {
+            return Err(Problem::InvalidRequest(no_name));
+        }
+        let after = self.take("after", no_name)?;
         let after = match cursor {
             Some(_) if after.is_some() => {
                 return Err(Problem::InvalidRequest("a list goes on at `cursor` or after `after`, not both"));
