@@ -18,6 +18,7 @@
 //! | [`revocation`] | this node's copy of the feed, kept current; how old it is |
 //! | [`issuance`] | the issuance log: group commit, conditional on nothing having moved |
 //! | [`keys`] | an API key's life: records, authentication, throttling, the acts |
+//! | [`webhooks`] | who is told of acts on keys: their acts, the outbox emptied, the connection |
 //! | [`web`] | what every surface shares: state, client address, strict forms, credentials, refusals |
 //! | [`oauth`] | the OAuth endpoints, one file each; `flow` drives oxide-auth's state machine |
 //! | [`forward_auth`] | `/verify`: may the request pass that a proxy asks about? |
@@ -50,3 +51,4 @@ pub mod telemetry;
 pub mod time;
 pub mod tls;
 pub mod web;
+pub mod webhooks;

@@ -50,6 +50,7 @@ async fn serve(data_dir: String) -> Router {
         default_project: settings.default_project.clone(),
         rotate_every: settings.rotate_every,
         issuance_retention: settings.issuance_retention,
+        webhook_networks: settings.webhook_networks.clone(),
     };
     let (server, _writer) = Server::build(parts).await.unwrap();
     server.sync.step().await.unwrap();

@@ -59,6 +59,10 @@ needs! {
     ReadSigning = Some(Right::ReadSigning), EVERYWHERE;
     /// To rotate and retire them.
     WriteSigning = Some(Right::WriteSigning), EVERYWHERE;
+    /// To see webhooks.
+    ReadWebhooks = Some(Right::ReadWebhooks);
+    /// To make and change them.
+    WriteWebhooks = Some(Right::WriteWebhooks);
     /// To do anything at all.
     Anything = None;
 }

@@ -23,7 +23,7 @@ use super::caller::{Caller, Needs};
 use super::problem::Problem;
 use super::query::check_untaken;
 use super::tag::etag;
-use super::view::{KeyActed, KeyRow, ProjectWhole, RoleRow, SecretAdded};
+use super::view::{KeyActed, KeyRow, ProjectWhole, RoleRow, SecretAdded, WebhookRow};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -99,7 +99,11 @@ impl Named {
         let mut answer: Value = serde_json::from_str(&replay.answer).map_err(damaged)?;
         let project: Option<ProjectId> = answer["body"]["project"].as_str().and_then(|id| id.parse().ok());
         caller.check_made(project.as_ref())?;
-        answer["body"]["position"] = json!(replay.position);
+        for name in ["position", "seq"] {
+            if let Some(place) = answer["body"].get_mut(name) {
+                *place = json!(replay.position);
+            }
+        }
         let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok());
         let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
         let told = [(REPLAYED, HeaderValue::from_static("true"))];
@@ -170,5 +174,10 @@ fn described(made: &Made<'_>) -> Value {
             json!({ "status": 201, "body": SecretAdded { done: done(key), secret_id: id.clone(), expires_at } })
         }
         Made::SecretInPlace(key) => json!({ "status": 200, "body": done(key) }),
+        Made::Webhook(webhook) => json!({
+            "status": 201,
+            "location": format!("/admin/v1/webhooks/{}", webhook.id),
+            "body": WebhookRow::from((*webhook).clone()),
+        }),
     }
 }

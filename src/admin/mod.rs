@@ -8,6 +8,7 @@ mod audit;
 mod body;
 mod caller;
 mod creation;
+mod hygiene;
 mod keys;
 mod nodes;
 mod path;
@@ -21,6 +22,7 @@ mod tag;
 mod tokens;
 pub mod view;
 mod waiting;
+mod webhooks;
 mod why;
 
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use axum::response::Response;
 use crate::web::{Server, no_store};
 
 pub use audit::{FORMATS as AUDIT_FORMATS, MEDIA_TYPES as AUDIT_MEDIA_TYPES, ORDERS as AUDIT_ORDERS};
+pub use hygiene::{EXPIRING_DAYS, OVER_BROAD_DAYS, UNUSED_DAYS};
 pub use problem::{problem, problem_codes};
 pub use tokens::KINDS as REVOCATION_KINDS;
 pub use waiting::{LONGEST as LONGEST_WAIT, WORD as WAIT_WORD, longest_wait};
@@ -40,6 +43,7 @@ pub use waiting::{LONGEST as LONGEST_WAIT, WORD as WAIT_WORD, longest_wait};
 pub fn routes() -> Router<Arc<Server>> {
     let resources = [
         keys::routes(),
+        hygiene::routes(),
         projects::routes(),
         roles::routes(),
         scopes::routes(),
@@ -48,6 +52,7 @@ pub fn routes() -> Router<Arc<Server>> {
         signing_keys::routes(),
         audit::routes(),
         nodes::routes(),
+        webhooks::routes(),
     ];
     resources.into_iter().fold(Router::new(), Router::merge).layer(map_response(
         async |mut response: Response| {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
+use crate::domain::webhook::{MessageId, WebhookId};
 use crate::domain::{Audience, KeyId, ProjectId, RoleName, Scope, SecretId, SigningKeyId, TokenId};
 
 use super::problem::Problem;
@@ -31,7 +32,9 @@ named!(
     Scope = "scope",
     Audience = "audience",
     TokenId = "token",
-    SigningKeyId = "signing key"
+    SigningKeyId = "signing key",
+    WebhookId = "webhook",
+    MessageId = "message"
 );
 
 /// The only name in the path.

@@ -209,9 +209,12 @@ impl From<ActError> for Problem {
         match error {
             ActError::Store(error) => error.into(),
             ActError::Beyond(beyond) => beyond.into(),
-            ActError::Edit(_) | ActError::BuiltIn | ActError::Over | ActError::KnownSigningKey { .. } => {
-                Self::Refused(text.into())
-            }
+            ActError::Edit(_)
+            | ActError::BuiltIn
+            | ActError::Over
+            | ActError::KnownSigningKey { .. }
+            | ActError::DisabledWebhook => Self::Refused(text.into()),
+            ActError::Webhook(invalid) => Self::value(invalid.field(), text),
             ActError::Details(invalid) => Self::value(invalid.field(), text),
             ActError::Scope(invalid) => Self::value(invalid.field(), text),
             // The audience may be longer than an answer should be.

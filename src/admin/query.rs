@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::Timestamp;
+use crate::domain::hygiene::Days;
 use crate::web::{Form, Server};
 
 use super::problem::Problem;
@@ -136,6 +137,16 @@ impl Query {
         }
     }
 
+    /// Takes a number of days.
+    ///
+    /// # Errors
+    /// [`Problem::InvalidRequest`].
+    pub(super) fn days(&mut self, name: &str) -> Result<Option<Days>, Problem> {
+        const WHY: &str = "a number of days is whole, from 1 to 36525";
+        let Some(days) = self.take(name, WHY)? else { return Ok(None) };
+        Days::new(days).map(Some).ok_or(Problem::InvalidRequest(WHY))
+    }
+
     /// Takes one of these words.
     ///
     /// # Errors
@@ -187,6 +198,11 @@ impl<T> Part<T> {
     /// The rows, of which one more was asked for, as a page whose `next` only this question understands.
     pub(super) fn page<R>(&self, server: &Server, rows: Vec<R>, name: impl FnOnce(&R) -> String) -> Page<R> {
         Page::cut(rows, self.limit, |last| sealed(server, &self.question, &name(last)))
+    }
+
+    /// Some rows out of those that were looked at, and the name of the last that was, if there are more.
+    pub(super) fn page_up_to<R>(&self, server: &Server, items: Vec<R>, last: Option<String>) -> Page<R> {
+        Page { items, next: last.map(|last| sealed(server, &self.question, &last)) }
     }
 
     /// How many rows are read: one more tells whether there is another page.

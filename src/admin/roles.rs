@@ -103,7 +103,9 @@ async fn show(
     State(server): State<Arc<Server>>,
     _caller: Caller<ReadKeys>,
     Two(project, name): Two<ProjectId, RoleName>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.end()?;
     let role = server.store.role(&project, &name).await?.ok_or(Problem::Missing("role"))?;
     let keys = server.store.keys_with_role(&project, &name).await?;
     let (tag, row) = (etag(role.changed), RoleRow::of(&project, role));

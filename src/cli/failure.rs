@@ -206,6 +206,10 @@ impl Failure {
             store::Error::Missing("signing key") => {
                 "`portcullis signing-key list` names those that are there"
             }
+            store::Error::Missing("webhook") => "`portcullis webhook list` names those that are there",
+            store::Error::Missing("message") => {
+                "`portcullis webhook deliveries ID` names those that are remembered"
+            }
             store::Error::Missing("token") => "`portcullis token list --key ID` names those of a key",
             store::Error::Missing("secret") => "`portcullis key secret list ID` names those that are there",
             store::Error::Missing(_) => "`portcullis key list --project ID` names those that are there",

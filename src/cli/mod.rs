@@ -32,6 +32,7 @@ mod signing_key;
 mod token;
 mod values;
 mod wait;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -94,6 +95,9 @@ enum Command {
     /// Tokens: list those that a key minted, revoke, request, inspect one, run a program with one.
     #[command(subcommand)]
     Token(token::Command),
+    /// Webhooks: who is told of acts on keys.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// The audit log: who did what.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -186,6 +190,7 @@ async fn carry_out(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Role(command) => command.run(session).await,
         Command::Key(command) => command.run(session).await,
         Command::SigningKey(command) => command.run(session).await,
+        Command::Webhook(command) => command.run(session).await,
         Command::Token(command) => command.run(session).await,
         Command::Audit(command) => command.run(session).await,
         Command::Nodes => nodes::run(session).await,
@@ -217,6 +222,8 @@ impl Command {
             Self::Completions(_) => "`completions`",
             Self::Key(key::Command::Import(_)) => "`key import`",
             Self::Key(key::Command::Scan(_)) => "`key scan`",
+            Self::Key(key::Command::Hygiene(_)) => "`key hygiene`",
+            Self::Webhook(_) => "`webhook`",
             Self::SigningKey(signing_key::Command::Import { .. }) => "`signing-key import`",
             Self::SigningKey(signing_key::Command::Export { .. }) => "`signing-key export`",
             Self::Project(_)

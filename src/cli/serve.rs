@@ -54,6 +54,7 @@ pub(super) async fn run(settings: Settings, args: Args, output: Output) -> Resul
         default_project: settings.default_project,
         rotate_every: settings.rotate_every,
         issuance_retention: settings.issuance_retention,
+        webhook_networks: settings.webhook_networks,
     })
     .await?;
     server.sync.step().await?;

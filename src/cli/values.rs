@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config;
 use crate::domain::api_key::check_end;
+use crate::domain::hygiene::Days;
 use crate::domain::{Allowlist, AuthMethod, Lifetime, Reason, ScopeSet, Timestamp};
 use crate::keys::acts::Why;
 
@@ -81,6 +82,12 @@ pub(super) fn auth_method() -> impl TypedValueParser<Value = AuthMethod> {
 /// A span of time: `24h`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     config::duration(text).map_err(|problem| problem.to_string())
+}
+
+/// Whole days: `90d`, or 90.
+pub(super) fn days(text: &str) -> Result<Days, String> {
+    let days = text.strip_suffix('d').unwrap_or(text).parse().ok().and_then(Days::new);
+    days.ok_or_else(|| "write whole days, such as 90d, at most a hundred years".to_owned())
 }
 
 /// When a key ends.

@@ -69,6 +69,8 @@ pub struct Settings {
     pub throttle: Throttle,
     /// Whose tokens pass at `/verify` where the proxy names no project.
     pub default_project: Option<ProjectId>,
+    /// Private networks to which webhooks may be sent.
+    pub webhook_networks: Vec<IpNet>,
     /// What is logged and how.
     pub log: Log,
     /// Where traces are sent; none = nowhere.
@@ -178,6 +180,7 @@ impl Settings {
                 address_failures: layers.read("throttle.address_failures", parse::count)?,
             },
             default_project: layers.read("verify.default_project", default_project)?,
+            webhook_networks: layers.read("webhooks.allow_networks", parse::networks)?,
             log: Log {
                 format: layers.read("log.format", log_format)?,
                 level: level.by(log_level)?,

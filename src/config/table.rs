@@ -173,6 +173,14 @@ pub const SETTINGS: &[Setting] = &[
         list: false,
     },
     Setting {
+        name: "webhooks.allow_networks",
+        flag: "webhooks-allow-networks",
+        env: "PORTCULLIS_WEBHOOKS_ALLOW_NETWORKS",
+        default: "",
+        help: "Private networks to which webhooks may be sent, also in plain HTTP; when unset, public addresses only",
+        list: true,
+    },
+    Setting {
         name: "log.format",
         flag: "log-format",
         env: "PORTCULLIS_LOG_FORMAT",

@@ -159,7 +159,7 @@ impl InvalidDetails {
 const TENANT_RESERVED: [&str; 2] = ["portcullis:introspect", "portcullis:revocations"];
 
 /// All that an administrator's key can hold, without a limit to one project.
-pub const ADMINISTRATIVE: [&str; 8] = [
+pub const ADMINISTRATIVE: [&str; 10] = [
     "portcullis:audit:read",
     "portcullis:keys:read",
     "portcullis:keys:write",
@@ -168,6 +168,8 @@ pub const ADMINISTRATIVE: [&str; 8] = [
     "portcullis:signing:read",
     "portcullis:signing:write",
     "portcullis:tokens:revoke",
+    "portcullis:webhooks:read",
+    "portcullis:webhooks:write",
 ];
 
 impl KeyDetails {

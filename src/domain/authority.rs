@@ -32,11 +32,15 @@ pub enum Right {
     WriteSigning,
     /// Revoke tokens.
     RevokeTokens,
+    /// See webhooks, and what was sent to them.
+    ReadWebhooks,
+    /// Make and change them.
+    WriteWebhooks,
 }
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ReadKeys,
         Self::WriteKeys,
         Self::ReadProjects,
@@ -45,6 +49,8 @@ impl Right {
         Self::ReadSigning,
         Self::WriteSigning,
         Self::RevokeTokens,
+        Self::ReadWebhooks,
+        Self::WriteWebhooks,
     ];
 
     /// The end of the scope value.
@@ -59,6 +65,8 @@ impl Right {
             Self::ReadSigning => "signing:read",
             Self::WriteSigning => "signing:write",
             Self::RevokeTokens => "tokens:revoke",
+            Self::ReadWebhooks => "webhooks:read",
+            Self::WriteWebhooks => "webhooks:write",
         }
     }
 
@@ -83,6 +91,7 @@ impl Right {
                 (Self::WriteKeys, Self::ReadKeys | Self::RevokeTokens)
                     | (Self::WriteProjects, Self::ReadProjects)
                     | (Self::WriteSigning, Self::ReadSigning)
+                    | (Self::WriteWebhooks, Self::ReadWebhooks)
             )
     }
 

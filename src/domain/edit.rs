@@ -235,9 +235,12 @@ impl ProjectEdit {
         let after = match self {
             Self::SetScope(scope, entry) => catalogue.clone().with(scope.clone(), entry.clone()),
             Self::RemoveScope(scope) => catalogue.clone().without(scope),
-            Self::AddAudience(_) | Self::SetAlgorithm(_) | Self::SetLiveTokens(_) => return false,
-            // No key has the role yet, or none any more.
-            Self::CreateRole(..) | Self::DeleteRole(_) => return false,
+            // No key has a role yet that is made, or any more one that goes.
+            Self::AddAudience(_)
+            | Self::SetAlgorithm(_)
+            | Self::SetLiveTokens(_)
+            | Self::CreateRole(..)
+            | Self::DeleteRole(_) => return false,
             Self::EditRole { role, details } => {
                 return !details.takes_nothing_from(&role.details, catalogue);
             }

@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod edit;
 pub mod feed;
 pub mod grant;
+pub mod hygiene;
 pub mod import;
 pub mod includes;
 pub mod once;
@@ -27,6 +28,7 @@ pub mod scan;
 pub mod secret;
 pub mod secret_id;
 pub mod signing_key;
+pub mod webhook;
 pub mod worth;
 
 pub use algorithm::SigningAlgorithm;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use portcullis_guard::Freshness;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::store::Error;
@@ -78,6 +79,30 @@ pub(super) async fn tend(server: Arc<Server>) {
                 "old rows of the issuance log could not be deleted"
             ),
             None => tracing::error!("deleting old rows of the issuance log panicked"),
+        }
+    }
+}
+
+/// Sends events to whoever wants them. A node whose copy is stale may not know the time, or not be alone in
+/// what it takes; it sends nothing.
+pub(super) async fn send(server: Arc<Server>) {
+    let mut failing = false;
+    loop {
+        server.webhooks.wait().await;
+        if server.copy.freshness() == Freshness::Stale {
+            continue;
+        }
+        match unharmed(server.webhooks.step()).await {
+            Some(Ok(_)) => failing = false,
+            Some(Err(error)) if !failing => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what is to be sent to webhooks cannot be read"
+                );
+                failing = true;
+            }
+            None => tracing::error!("sending to webhooks panicked"),
+            Some(Err(_)) => {}
         }
     }
 }

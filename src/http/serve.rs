@@ -15,6 +15,7 @@ use super::{Patience, admin_router_for, loops, renewal, router_for};
 use crate::keys::Uses;
 use crate::revocation::Log;
 use crate::web::Server;
+use crate::webhooks::Sender;
 
 /// Where a server listens.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Running {
     tasks: Vec<JoinHandle<()>>,
     uses: Arc<Uses>,
     log: Arc<Log>,
+    webhooks: Arc<Sender>,
     writer: JoinHandle<()>,
     patience: Patience,
 }
@@ -68,19 +70,21 @@ impl Running {
             doors.push(Door::open(admin, Places::for_administrators(), patience, drain, app)?);
         }
         let (uses, log) = (server.uses.clone(), server.copy.log().clone());
+        let webhooks = server.webhooks.clone();
         let tasks = vec![
             tokio::spawn(loops::follow(server.clone())),
             tokio::spawn(loops::rotate(server.clone())),
-            tokio::spawn(loops::tend(server)),
+            tokio::spawn(loops::tend(server.clone())),
+            tokio::spawn(loops::send(server)),
             tokio::spawn(renewal::renew(certificate)),
         ];
-        Ok(Self { doors, tasks, uses, log, writer, patience })
+        Ok(Self { doors, tasks, uses, log, webhooks, writer, patience })
     }
 
     /// Stops: lets nobody else in and answers each connection once more, finishes what is under way,
     /// writes down what is only in memory, flushes the issuance log.
     pub async fn stop(self) {
-        let Self { doors, tasks, uses, log, writer, patience: Patience { grace, .. } } = self;
+        let Self { doors, tasks, uses, log, webhooks, writer, patience: Patience { grace, .. } } = self;
         // A fifth of the time is for what is written last, which waits for nobody outside; a tenth is
         // theirs who are connected and have not asked yet.
         let (flush, once_more) = (grace / 5, grace / 10);
@@ -94,6 +98,9 @@ impl Running {
                 task.abort();
                 let _ = task.await;
             }
+            // What does not end in time is sent again by another node, or after the next start.
+            let _ = timeout(once_more, webhooks.finish()).await;
+            webhooks.stop().await;
             if let Err(error) = uses.write().await {
                 loops::uses_unwritten(&error);
             }

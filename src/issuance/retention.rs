@@ -33,6 +33,12 @@ impl Retention {
         Self { store, clock, span, cleared: Mutex::default() }
     }
 
+    /// How long a token is kept.
+    #[must_use]
+    pub const fn span(&self) -> Duration {
+        self.span
+    }
+
     /// One turn of the loop: deletes what is old, and the counts of live tokens that are over, if a
     /// minute has passed since none of it was left; tells how many rows of the log that were.
     ///

@@ -16,6 +16,7 @@ use crate::domain::edit::{EditRefused, KeyChange, KeyEdit};
 use crate::domain::feed::{Changed, FeedDraft, Published, Tag};
 use crate::domain::grant::MintRecord;
 use crate::domain::signing_key::SigningKeyState;
+use crate::domain::webhook::InvalidWebhook;
 use crate::domain::{
     ApiKey, Audience, KeyDetails, KeyId, KeyState, Pepper, Position, ProjectId, Reason, Secret, SigningKeyId,
     Timestamp, Worth,
@@ -68,6 +69,12 @@ pub enum Error {
         /// Where in its life it is.
         state: SigningKeyState,
     },
+    /// A webhook may not be like this.
+    #[error(transparent)]
+    Webhook(#[from] InvalidWebhook),
+    /// A webhook to which nothing is sent any more.
+    #[error("the webhook is disabled; make it active first")]
+    DisabledWebhook,
     /// A stored signing key cannot be opened.
     #[error(transparent)]
     Signing(#[from] SigningError),

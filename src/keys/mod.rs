@@ -5,6 +5,7 @@
 pub mod acts;
 pub mod applied;
 mod authenticate;
+pub mod hygiene;
 pub mod import_acts;
 mod naming;
 mod project_acts;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::acts::Acts;
 use crate::domain::edit::KeyEdit;
 use crate::domain::once::{Once, REMEMBERED};
+use crate::domain::webhook::Webhook;
 use crate::domain::{ApiKey, KeyId, Project, ProjectId, Role, SecretId, Timestamp};
 
 /// What a request that makes something is called, by whom.
@@ -40,6 +41,8 @@ pub enum Made<'a> {
     },
     /// A secret in place of those that the key has.
     SecretInPlace(&'a ApiKey),
+    /// A webhook.
+    Webhook(&'a Webhook),
 }
 
 impl<'a> Made<'a> {
@@ -57,7 +60,7 @@ impl<'a> Made<'a> {
 
 impl Acts {
     /// How this is made once, if the request has a name.
-    pub(super) fn once(&self, made: &Made<'_>) -> Option<Once> {
+    pub(crate) fn once(&self, made: &Made<'_>) -> Option<Once> {
         let Naming { actor, name, request, describe } = self.naming.as_ref()?;
         Some(Once {
             actor: actor.clone(),

@@ -29,7 +29,7 @@ impl Acts {
         let once = self.once(&Made::Role(&project.id, &role));
         let edit = ProjectEdit::CreateRole(role.name.clone(), role.details.clone());
         let detail = described(&role.details);
-        let done = self.commit_role(project, edit, &role.name, detail, once).await?;
+        let done = self.commit_role(project, edit, (role.name.as_str(), detail), once).await?;
         Ok(Role { changed: done.position, ..role })
     }
 
@@ -50,7 +50,7 @@ impl Acts {
         let mut detail = described(&details);
         detail["was"] = described(&role.details);
         let edit = ProjectEdit::EditRole { role, details };
-        self.commit_role(project, edit, name, explained(detail, why), None).await
+        self.commit_role(project, edit, (name.as_str(), explained(detail, why)), None).await
     }
 
     /// Deletes a role, which no key may have any more.
@@ -61,7 +61,7 @@ impl Acts {
         let (project, role) = self.seen_role(project, name).await?;
         let detail = json!({ "was": described(&role.details) });
         let edit = ProjectEdit::DeleteRole(name.clone());
-        self.commit_role(project, edit, name, explained(detail, why), None).await
+        self.commit_role(project, edit, (name.as_str(), explained(detail, why)), None).await
     }
 
     /// What the role permits that these details name.
@@ -95,8 +95,7 @@ impl Acts {
         &self,
         project: Project,
         edit: ProjectEdit,
-        name: &RoleName,
-        detail: Value,
+        told: (&str, Value),
         once: Option<Once>,
     ) -> Result<Done, Error> {
         self.authority.check(edit.right(), Some(&project.id))?;
@@ -105,7 +104,7 @@ impl Acts {
         {
             self.authority.check_role(permissions, self.own_end().await?)?;
         }
-        self.commit_project(project, edit, (name.as_str(), detail), once).await
+        self.commit_project(project, edit, told, once).await
     }
 
     /// When the key of whoever acts ends.

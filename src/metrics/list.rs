@@ -82,6 +82,10 @@ metrics! {
         "How far this node has applied the feed; what the others have applied beyond it is its lag.",
     STREAMS: Gauge "portcullis_feed_streams" []
         "Guards that follow the feed as a stream.",
+    WEBHOOK_ATTEMPTS: Counter "portcullis_webhook_attempts_total" ["outcome"]
+        "Attempts to send an event to a webhook, by what came of them.",
+    WEBHOOK_WAIT: Gauge "portcullis_webhook_oldest_due_seconds" []
+        "For how long the longest due event for any active webhook has been due; looked at every 15 seconds.",
     CONNECTIONS: Gauge "portcullis_connections" []
         "Connections that are open.",
 }

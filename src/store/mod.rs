@@ -16,6 +16,7 @@ mod search;
 mod signing_keys;
 mod sqlite;
 mod upkeep;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -37,10 +38,17 @@ pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use replays::{Replay, Replays};
 pub use roles::Roles;
-pub use search::{Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens};
+pub use search::{
+    FoundGrants, FoundKey, Search, WantedAudit, WantedGrants, WantedKeys, WantedProjects, WantedRevocations,
+    WantedTokens, first_of, minted_after,
+};
 pub use signing_keys::{SigningKeys, SigningKeysChange, StoredSigningKey};
 pub use sqlite::{Inspected, SqliteOptions, SqliteStore};
 pub use upkeep::{Backup, Health, Migration, Restoration, Restored, Upkeep};
+pub use webhooks::{
+    Attempt, Claim, Claimed, ClaimedMessage, DELIVERY_STATES, Delivery, DueWebhook, NewWebhook,
+    WantedDeliveries, WantedWebhooks, WebhookChange, WebhookEdit, Webhooks,
+};
 
 /// A database that keeps everything.
 pub trait Store:
@@ -57,6 +65,7 @@ pub trait Store:
     + Replays
     + Search
     + Upkeep
+    + Webhooks
     + Send
     + Sync
 {
@@ -76,6 +85,7 @@ impl<S> Store for S where
         + Replays
         + Search
         + Upkeep
+        + Webhooks
         + Send
         + Sync
 {

@@ -45,6 +45,11 @@ fn page(server: &Server) -> String {
     page.number(&list::STALE, u8::from(server.copy.freshness() == Freshness::Stale));
     page.number(&list::POSITION, server.copy.applied().value());
     page.number(&list::STREAMS, server.streams.count());
+    page.begin(&list::WEBHOOK_ATTEMPTS);
+    for (outcome, count) in server.webhooks.counts().attempts() {
+        page.labelled(&[("outcome", outcome)], count);
+    }
+    page.number(&list::WEBHOOK_WAIT, server.webhooks.counts().oldest_secs());
     page.number(&list::CONNECTIONS, counted.connections.now());
     page.end()
 }

@@ -4,11 +4,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use portcullis_guard::{VerifiedClaims, VerifiedTokens, Verifier};
 
 use crate::config;
 use crate::domain::audit::Actor;
 use crate::domain::feed::Published;
+use crate::domain::webhook::Destinations;
 use crate::domain::{Authority, ProjectId, TokenRefusal};
 use crate::entropy::Entropy;
 use crate::issuance::{IssuanceLog, Retention};
@@ -20,6 +22,7 @@ use crate::signing::{DataKeys, Error as SigningError, Keyring, Ring};
 use crate::store::{Error as StoreError, IssuedTokens, Store};
 use crate::time::Clock;
 use crate::web::{AUDIT_STREAMS_PER_KEY, Streams};
+use crate::webhooks::{self, Sender, SystemNames, Transport};
 
 /// How often one key may revoke tokens. Revocations of keys are never limited.
 const REVOCATIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
@@ -61,6 +64,8 @@ pub struct Server {
     pub issuance: IssuanceLog,
     /// What clears that log of old tokens.
     pub retention: Retention,
+    /// What sends events to whoever wants them.
+    pub webhooks: Arc<Sender>,
     /// Whose word counts for a caller's address.
     pub client_address: config::ClientAddress,
     /// Whose tokens pass where a proxy names no project.
@@ -98,6 +103,8 @@ pub struct Parts {
     pub rotate_every: Duration,
     /// How long the issuance log keeps a token.
     pub issuance_retention: Duration,
+    /// Private networks to which webhooks may be sent.
+    pub webhook_networks: Vec<IpNet>,
 }
 
 /// Why a server cannot be built.
@@ -132,6 +139,7 @@ impl Server {
             default_project,
             rotate_every,
             issuance_retention,
+            webhook_networks,
         } = parts;
         let keyring = Arc::new(signing_keys(store.as_ref(), &data_keys).await?);
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
@@ -149,11 +157,12 @@ impl Server {
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let (throttle, pepper) = (throttled(throttle, &clock), data_keys.pepper.clone());
         let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
-        let retention = Retention::new(issued.clone(), clock.clone(), issuance_retention);
-        let (issuance, writer) = IssuanceLog::start(issued, clock.clone());
-        let revoking = Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone());
-        let verified = VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS);
+        let (issuance, writer) = IssuanceLog::start(issued.clone(), clock.clone());
+        let webhooks = Arc::new(sender(&store, &clock, &entropy, &data_keys, webhook_networks));
         let server = Self {
+            retention: Retention::new(issued, clock.clone(), issuance_retention),
+            revoking: Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone()),
+            verified: VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS),
             issuer,
             clock,
             entropy,
@@ -161,15 +170,13 @@ impl Server {
             keyring,
             copy,
             sync,
-            verified,
             authenticator,
             uses,
-            revoking,
             metrics: Metrics::default(),
             streams: Arc::default(),
             audit_streams: Arc::new(Streams::at_most(AUDIT_STREAMS_PER_KEY)),
             issuance,
-            retention,
+            webhooks,
             client_address,
             default_project,
             rotate_every,
@@ -233,6 +240,22 @@ impl Server {
 
 fn throttled(set: config::Throttle, clock: &Arc<dyn Clock>) -> Throttle {
     Throttle::new(ThrottleLimits { per_key: set.key_failures, per_address: set.address_failures }, clock)
+}
+
+fn sender(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+    data_keys: &DataKeys,
+    networks: Vec<IpNet>,
+) -> Sender {
+    Sender::new(webhooks::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        sealing: data_keys.signing.clone(),
+        transport: Transport::new(Arc::new(Destinations::new(networks)), Arc::new(SystemNames)),
+    })
 }
 
 async fn signing_keys(store: &dyn Store, data_keys: &DataKeys) -> Result<Keyring, Error> {

@@ -27,6 +27,7 @@ class Scene:
         self.act("PUT", f"projects/{self.project}/scopes/{SCOPE}", {}, {"If-Match": "*"})
         # A limit on its tokens must not be the run's.
         self.edited = self.act("POST", "projects", {"name": "Mill"})["project"]
+        self.role = self.act("POST", f"projects/{self.project}/roles", {"role": "cashier"})["role"]
         # One that mints, and one to be edited.
         self.key, self.spare = self.new_key(), self.new_key()
         self.calls = 0
@@ -82,6 +83,7 @@ class Scene:
         if is_described(case, ParameterLocation.QUERY):
             self.furnish_query(case.query or {})
         if isinstance(case.body, dict) and is_described(case, ParameterLocation.BODY):
+            self.makes_role = path.endswith("/roles")
             self.furnish_body(case.body)
 
     def furnish_query(self, query):
@@ -96,6 +98,9 @@ class Scene:
         """What the schema cannot say: names that are known, networks, times that are ahead."""
         if "project" in body:
             body["project"] = self.project
+        if body.get("role"):
+            # A key's is one that is there; a new one is called otherwise.
+            body["role"] = f"new-{self.calls}" if self.makes_role else self.role
         if body.get("permissions"):
             body["permissions"] = [SCOPE]
         if body.get("includes"):
@@ -106,11 +111,13 @@ class Scene:
             body["audiences"] = [f"{self.public}/projects/{self.project}"]
         if body.get("expires_at"):
             body["expires_at"] = 4_000_000_000
+        if "url" in body:
+            body["url"] = "https://hooks.example.com/portcullis"
 
     def name(self, method, path, name):
         """The name of something that the operation can be carried out on."""
         if name == "project":
-            return self.project if method == "GET" else self.edited
+            return self.edited
         if name == "scope":
             return SCOPE
         if name == "audience":
@@ -119,6 +126,9 @@ class Scene:
             return part(self.token(), 1)["jti"]
         if name == "kid":
             return self.signing_key()
+        if name == "role":
+            role = {"role": f"role-{self.calls}", "permissions": [SCOPE]}
+            return self.act("POST", f"projects/{self.edited}/roles", role)["role"]
         if name == "key":
             return self.key_for(method, path)
         if name == "secret":

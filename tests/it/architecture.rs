@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, from the ground up, and which of the rooms below it looks into.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("config", &[]),
     ("entropy", &[]),
@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("issuance", &["domain", "metrics", "store", "time"]),
     ("keys", &["domain", "entropy", "metrics", "revocation", "signing", "store", "time"]),
     ("installation", &["config", "domain", "entropy", "keys", "signing", "store", "time", "tls"]),
+    ("webhooks", &["domain", "entropy", "keys", "metrics", "signing", "store", "time"]),
     (
         "web",
         &[
@@ -31,11 +32,12 @@ const ROOMS: [(&str, &[&str]); 19] = [
             "signing",
             "store",
             "time",
+            "webhooks",
         ],
     ),
     ("oauth", &["domain", "issuance", "keys", "revocation", "signing", "store", "web"]),
     ("forward_auth", &["domain", "keys", "web"]),
-    ("admin", &["domain", "keys", "store", "web"]),
+    ("admin", &["domain", "keys", "store", "web", "webhooks"]),
     (
         "http",
         &[
@@ -50,6 +52,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
             "telemetry",
             "tls",
             "web",
+            "webhooks",
         ],
     ),
     (

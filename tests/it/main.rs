@@ -26,3 +26,4 @@ mod signing;
 mod store;
 mod support;
 mod telemetry;
+mod webhooks;

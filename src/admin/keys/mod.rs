@@ -13,7 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use crate::domain::{KeyId, ProjectId};
+use crate::domain::hygiene::Neglect;
+use crate::domain::{KeyId, ProjectId, RoleName};
 use crate::store::WantedKeys;
 use crate::web::Server;
 
@@ -22,7 +23,7 @@ use super::path::One;
 use super::problem::Problem;
 use super::query::Query;
 use super::tag::etag;
-use super::view::{KeyRow, KeyWhole};
+use super::view::{KeyFound, KeyWhole};
 
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()
@@ -46,15 +47,24 @@ async fn list(
     let project: Option<ProjectId> = query.take("project", "`project` is no project's id")?;
     let within = caller.reach_in(project.clone())?;
     let state = query.take("state", "`state` is active, blocked or deleted")?;
+    let role: Option<RoleName> = query.take("role", "`role` is no role's name")?;
     let text = query.text()?;
+    let now = server.clock.now();
+    let neglect = Neglect {
+        unused_since: query.days("unused_days")?.map(|days| now.before(days.span())),
+        never_used: query.one_of("never_used", &["true"])?.is_some(),
+        ends_within: query.days("expiring_days")?.map(|days| (now, now.after(days.span()))),
+    };
     let part = query.part::<KeyId>(&server)?;
-    let wanted = WantedKeys { within, state, text, after: part.after.clone(), limit: part.rows() };
-    let rows: Vec<KeyRow> = server.store.find_keys(&wanted).await?.into_iter().map(KeyRow::from).collect();
+    let (after, limit) = (part.after.clone(), part.rows());
+    let wanted = WantedKeys { within, key: None, state, role, text, neglect, after, limit };
+    let rows: Vec<KeyFound> =
+        server.store.find_keys(&wanted).await?.into_iter().map(KeyFound::from).collect();
     // Nothing of a project that is there is told from nothing of one that is not.
     if let Some(project) = project.filter(|_| rows.is_empty()) {
         server.store.project(&project).await?.ok_or(Problem::Missing("project"))?;
     }
-    Ok(Json(part.page(&server, rows, |last| last.key_id.to_string())).into_response())
+    Ok(Json(part.page(&server, rows, |last| last.key.key_id.to_string())).into_response())
 }
 
 /// A key and its secrets' names.

@@ -13,9 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::admin::view::{
-    AppliedBy, AudienceRow, Awaited, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole, RoleRow,
-    RoleWhole, ScopeRow, SigningKeyRow, TokenRow,
+    AppliedBy, AudienceRow, Awaited, KeyFound, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole,
+    RoleRow, RoleWhole, ScopeRow, SigningKeyRow, TokenRow,
 };
+use crate::domain::hygiene::Days;
 use crate::domain::signing_key::Line;
 use crate::domain::{
     Audience, CatalogueScope, KeyDetails, KeyId, Position, ProjectId, ProjectKind, RoleDetails, RoleName,
@@ -42,6 +43,20 @@ pub(super) trait House: Keys + Projects + Roles + Tokens + Whole {
     }
 }
 
+/// Which keys of a project are wanted: those of which all holds that is named here.
+#[derive(Debug)]
+pub(super) struct WhichKeys {
+    pub(super) project: ProjectId,
+    pub(super) role: Option<RoleName>,
+    /// Nobody has used them for so long.
+    pub(super) unused: Option<Days>,
+    pub(super) never_used: bool,
+    /// They end within so long.
+    pub(super) expiring: Option<Days>,
+    pub(super) after: Option<KeyId>,
+    pub(super) limit: u32,
+}
+
 /// What becomes of a key's details.
 pub(super) type Edit = Box<dyn FnOnce(KeyDetails) -> KeyDetails + Send>;
 
@@ -54,13 +69,8 @@ pub(super) trait Keys: Send + Sync {
     async fn create_key(&self, project: &ProjectId, details: KeyDetails)
     -> Result<(KeyRow, Secret), Failure>;
 
-    /// A project's keys by id, those after `after`.
-    async fn keys(
-        &self,
-        project: &ProjectId,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Page<KeyRow>, Failure>;
+    /// A project's keys by id.
+    async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure>;
 
     async fn key(&self, id: &KeyId) -> Result<KeyWhole, Failure>;
 

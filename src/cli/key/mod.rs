@@ -4,11 +4,12 @@ mod act;
 mod create;
 mod edit;
 mod import;
+mod list;
 mod scan;
 mod secret;
 mod view;
 
-use crate::domain::{KeyId, ProjectId};
+use crate::domain::KeyId;
 
 use super::failure::Failure;
 use super::session::Session;
@@ -23,17 +24,9 @@ pub(super) enum Command {
     /// Bring in keys with ids and secrets of their own; run again, it goes on where it stopped.
     Import(import::Args),
     /// List a project's keys, deleted ones too.
-    List {
-        /// The project.
-        #[arg(long, value_name = "ID")]
-        project: ProjectId,
-        /// Only those after this one.
-        #[arg(long, value_name = "ID")]
-        after: Option<KeyId>,
-        /// At most so many.
-        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        limit: u32,
-    },
+    List(list::Args),
+    /// Which keys, and which of their permissions, somebody might do without: unused, expiring, over-broad.
+    Hygiene(list::HygieneArgs),
     /// Show a key and when its secrets end.
     Show {
         /// The key.
@@ -64,7 +57,8 @@ impl Command {
         match self {
             Self::Create(args) => create::run(session, args).await,
             Self::Import(args) => import::run(session, args).await,
-            Self::List { project, after, limit } => list(session, &project, after.as_ref(), limit).await,
+            Self::List(args) => list::list(session, args).await,
+            Self::Hygiene(args) => list::hygiene(session, args).await,
             Self::Show { key } => show(session, &key).await,
             Self::Edit(args) => edit::run(session, args).await,
             Self::Block(args) => act::block(session, args).await,
@@ -76,15 +70,6 @@ impl Command {
             Self::Secret(command) => command.run(session).await,
         }
     }
-}
-
-async fn list(
-    session: &Session,
-    project: &ProjectId,
-    after: Option<&KeyId>,
-    limit: u32,
-) -> Result<(), Failure> {
-    session.output.show(&session.house.keys(project, after, limit).await?)
 }
 
 async fn show(session: &Session, id: &KeyId) -> Result<(), Failure> {

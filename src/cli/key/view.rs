@@ -7,21 +7,6 @@ use crate::domain::{KeyId, Timestamp};
 
 pub(super) use crate::admin::view::{KeyRow, KeyWhole, SecretRow, Shown};
 
-impl Row for KeyRow {
-    const NOTHING: &'static str = "The project has no API keys.";
-    const COLUMNS: &'static [&'static str] = &["key_id", "name", "state", "permissions", "allowlist"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.key_id.to_string(),
-            self.name.clone(),
-            self.state.to_string(),
-            joined(&self.permissions, "-"),
-            joined(&self.allowlist, "any"),
-        ]
-    }
-}
-
 fn fields(key: &KeyRow) -> Vec<(&'static str, String)> {
     let time = |secs| Timestamp::from_secs(secs).to_string();
     vec![

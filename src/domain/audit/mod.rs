@@ -98,6 +98,20 @@ pub enum Act {
     ExportSigningKey,
     /// The data keys were sealed under another master key.
     RotateMasterKey,
+    /// A webhook was made.
+    CreateWebhook,
+    /// A webhook was edited.
+    EditWebhook,
+    /// A webhook was deleted, and what was on its way to it.
+    DeleteWebhook,
+    /// A webhook got a new signing secret.
+    RotateWebhookSecret,
+    /// A webhook was sent an event to see whether it arrives.
+    TestWebhook,
+    /// A message was sent to a webhook again.
+    RedeliverWebhook,
+    /// A webhook is sent nothing any more.
+    DisableWebhook,
 }
 
 impl Act {
@@ -136,6 +150,13 @@ impl Act {
             Self::ImportSigningKey => "signing_key.import",
             Self::ExportSigningKey => "signing_key.export",
             Self::RotateMasterKey => "master_key.rotate",
+            Self::CreateWebhook => "webhook.create",
+            Self::EditWebhook => "webhook.edit",
+            Self::DeleteWebhook => "webhook.delete",
+            Self::RotateWebhookSecret => "webhook.rotate_secret",
+            Self::TestWebhook => "webhook.test",
+            Self::RedeliverWebhook => "webhook.redeliver",
+            Self::DisableWebhook => "webhook.disable",
         }
     }
 }

@@ -3,11 +3,12 @@
 use sqlx::PgConnection;
 
 use crate::domain::audit::{self, AuditDraft, AuditRow};
+use crate::domain::webhook::Message;
 use crate::domain::{FeedDraft, Position, ProjectId, Timestamp};
 use crate::store::error::Error;
-use crate::store::rows;
+use crate::store::rows::{self, Appended};
 
-use super::live_tokens;
+use super::{live_tokens, outbox};
 
 /// Who listens here is told that there is something new, with the commit and not before.
 pub(super) const CHANNEL: &str = "portcullis_feed";
@@ -62,8 +63,11 @@ pub(super) async fn publish(
     rows::counter(position.ok_or(Error::Missing("installation"))?)
 }
 
-/// Appends a row to the chain, sealed over the one before, in its turn.
-pub(super) async fn append_audit(connection: &mut PgConnection, draft: &AuditDraft) -> Result<(), Error> {
+/// Appends a row to the chain, sealed over the one before, in its turn, and writes down what is told of it.
+pub(super) async fn append_audit(
+    connection: &mut PgConnection,
+    draft: &AuditDraft,
+) -> Result<Appended, Error> {
     take_turn(connection).await?;
     let head: Option<(i64, Vec<u8>)> =
         sqlx::query_as("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
@@ -81,15 +85,18 @@ pub(super) async fn append_audit(connection: &mut PgConnection, draft: &AuditDra
     )
     .bind(row.seq)
     .bind(row.at.millis())
-    .bind(row.actor)
-    .bind(row.address)
-    .bind(row.act)
-    .bind(row.project)
-    .bind(row.target)
-    .bind(row.detail)
+    .bind(&row.actor)
+    .bind(&row.address)
+    .bind(&row.act)
+    .bind(&row.project)
+    .bind(&row.target)
+    .bind(&row.detail)
     .bind(previous.as_slice())
     .bind(hash.as_slice())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    if let Some(message) = Message::of(draft, &row, &hash) {
+        outbox::fill(connection, &message, draft.at).await?;
+    }
+    Appended::of(row, hash)
 }

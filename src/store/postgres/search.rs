@@ -4,16 +4,17 @@
 use async_trait::async_trait;
 
 use crate::domain::feed::Published;
-use crate::domain::{ApiKey, KeyId, KeyState, Project, ProjectId, Timestamp, TokenId};
+use crate::domain::{KeyId, KeyState, Project, ProjectId, RoleName, Timestamp, TokenId};
 use crate::store::error::Error;
-use crate::store::rows::{self, AuditLogRow, FeedRow, IssuedRow, KeyRow, ProjectRow};
+use crate::store::rows::{self, AuditLogRow, FeedRow, FoundKeyRow, GrantRow, IssuedRow, ProjectRow};
 use crate::store::search::listed;
 use crate::store::{
-    IssuedToken, SealedRow, Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
+    FoundGrants, FoundKey, IssuedToken, SealedRow, Search, WantedAudit, WantedGrants, WantedKeys,
+    WantedProjects, WantedRevocations, WantedTokens, first_of,
 };
 
 use super::PostgresStore;
-use super::issued::{FIRST, LAST, first_of};
+use super::issued::{FIRST, LAST};
 
 /// Rows of the audit log, in one order or the other: each is one walk along the primary key.
 macro_rules! audit_rows {
@@ -36,27 +37,45 @@ macro_rules! audit_rows {
 
 #[async_trait]
 impl Search for PostgresStore {
-    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
+    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<FoundKey>, Error> {
+        let WantedKeys { within, key, state, role, text, neglect, after, limit } = wanted;
         let mut work = self.one_read().await?;
-        let rows: Vec<KeyRow> = sqlx::query_as(
+        let rows: Vec<FoundKeyRow> = sqlx::query_as(
             "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
-             require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
-             FROM api_keys WHERE id > $1 \
-             AND ($2::text IS NULL OR project IN (SELECT jsonb_array_elements_text($2::jsonb))) \
-             AND ($3::text IS NULL OR state = $3) \
-             AND ($4::text IS NULL OR strpos(lower(id COLLATE \"C\"), lower($4 COLLATE \"C\")) > 0 \
-               OR strpos(lower(name COLLATE \"C\"), lower($4 COLLATE \"C\")) > 0) \
-             ORDER BY id LIMIT $5",
+               require_scope, auth_methods, live_tokens, created_at, expires_at, changed, \
+               l.last_used_at, l.ends_at \
+             FROM api_keys AS k CROSS JOIN LATERAL (\
+               SELECT greatest(k.past_use_at, max(s.last_used_at)) AS last_used_at, \
+                 least(k.expires_at, CASE WHEN count(*) = count(s.expires_at) THEN max(s.expires_at) END) AS ends_at \
+               FROM api_key_secrets AS s WHERE s.key = k.id) AS l \
+             WHERE id > $1 AND ($2::text IS NULL OR id = $2) \
+             AND ($3::text IS NULL OR project IN (SELECT jsonb_array_elements_text($3::jsonb))) \
+             AND ($4::text IS NULL OR state = $4) \
+             AND ($5::text IS NULL OR role = $5) \
+             AND ($6::text IS NULL OR strpos(lower(id COLLATE \"C\"), lower($6 COLLATE \"C\")) > 0 \
+               OR strpos(lower(name COLLATE \"C\"), lower($6 COLLATE \"C\")) > 0) \
+             AND (NOT $7 OR state <> 'deleted') \
+             AND ($8::bigint IS NULL OR created_at < $8 AND (last_used_at IS NULL OR last_used_at < $8)) \
+             AND (NOT $9 OR last_used_at IS NULL) \
+             AND ($10::bigint IS NULL OR ends_at > $10 AND ends_at <= $11) \
+             ORDER BY id LIMIT $12",
         )
-        .bind(wanted.after.as_ref().map_or("", KeyId::as_str))
-        .bind(listed(&wanted.within))
-        .bind(wanted.state.map(KeyState::as_str))
-        .bind(&wanted.text)
-        .bind(i64::from(wanted.limit))
+        .bind(after.as_ref().map_or("", KeyId::as_str))
+        .bind(key.as_ref().map(KeyId::as_str))
+        .bind(listed(within))
+        .bind(state.map(KeyState::as_str))
+        .bind(role.as_ref().map(RoleName::as_str))
+        .bind(text)
+        .bind(neglect.asks())
+        .bind(neglect.unused_since.map(Timestamp::millis))
+        .bind(neglect.never_used)
+        .bind(neglect.ends_within.map(|(after, _)| after.millis()))
+        .bind(neglect.ends_within.map(|(_, until)| until.millis()))
+        .bind(i64::from(*limit))
         .fetch_all(&mut *work)
         .await?;
         work.commit().await?;
-        rows.into_iter().map(ApiKey::try_from).collect()
+        rows.into_iter().map(FoundKey::try_from).collect()
     }
 
     async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
@@ -104,6 +123,32 @@ impl Search for PostgresStore {
         .await?;
         work.commit().await?;
         rows.into_iter().map(IssuedToken::try_from).collect()
+    }
+
+    async fn find_grants(&self, wanted: &WantedGrants) -> Result<FoundGrants, Error> {
+        let (first, before) = (first_of(wanted.since), wanted.before);
+        let mut work = self.read().await?;
+        let reached: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT jti FROM issued_tokens WHERE jti >= $1 AND jti < $2 ORDER BY jti DESC LIMIT 1 OFFSET $3",
+        )
+        .bind(first.as_bytes().as_slice())
+        .bind(before.as_bytes().as_slice())
+        .bind(i64::from(wanted.rows.saturating_sub(1)))
+        .fetch_optional(&mut *work)
+        .await?;
+        let reached = reached.map(|jti| rows::reached(&jti)).transpose()?;
+        let found: Vec<GrantRow> = sqlx::query_as(
+            "SELECT DISTINCT key, scope FROM issued_tokens WHERE jti >= $1 AND jti < $2 \
+             AND key IN (SELECT unnest($3::text[]))",
+        )
+        .bind(reached.unwrap_or(first).as_bytes().as_slice())
+        .bind(before.as_bytes().as_slice())
+        .bind(wanted.keys.iter().map(KeyId::as_str).collect::<Vec<_>>())
+        .fetch_all(&mut *work)
+        .await?;
+        work.commit().await?;
+        let grants = found.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>()?;
+        Ok(FoundGrants { grants, reached })
     }
 
     async fn issued_token(&self, jti: TokenId) -> Result<Option<IssuedToken>, Error> {

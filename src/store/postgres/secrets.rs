@@ -64,12 +64,21 @@ pub(super) async fn end_all(
     drop_ended(connection, key, now).await
 }
 
-/// Drops those of the key's secrets whose end has come.
+/// Drops those of the key's secrets whose end has come; when they were used last the key remembers.
 pub(super) async fn drop_ended(
     connection: &mut PgConnection,
     key: &KeyId,
     now: Timestamp,
 ) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE api_keys SET past_use_at = s.used_at FROM ( \
+           SELECT max(last_used_at) AS used_at FROM api_key_secrets WHERE key = $1 AND expires_at <= $2) AS s \
+         WHERE id = $1 AND s.used_at > coalesce(past_use_at, 0)",
+    )
+    .bind(key.as_str())
+    .bind(now.millis())
+    .execute(&mut *connection)
+    .await?;
     sqlx::query("DELETE FROM api_key_secrets WHERE key = $1 AND expires_at <= $2")
         .bind(key.as_str())
         .bind(now.millis())

@@ -36,6 +36,7 @@ impl Upkeep for PostgresStore {
             replace_signing_keys(&mut work, restoration, at).await?;
             // They follow a database that is no more.
             sqlx::query("DELETE FROM nodes").execute(&mut *work).await?;
+            hold_webhooks(&mut work).await?;
             append_audit(&mut work, &restoration.audit).await?;
             let position = publish_restoration(&mut work, restoration, at).await?;
             work.commit().await?;
@@ -113,6 +114,17 @@ async fn block_active_keys(connection: &mut PgConnection) -> Result<Vec<ApiKey>,
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(ApiKey::try_from).collect()
+}
+
+/// Nothing of the past is sent again, and nothing new until somebody says that the receivers are still right.
+async fn hold_webhooks(connection: &mut PgConnection) -> Result<(), Error> {
+    for statement in [
+        "DELETE FROM webhook_deliveries",
+        "UPDATE webhooks SET state = 'paused', failing_since = NULL WHERE state = 'active'",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Ends every signing key at once, and begins with new ones.

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use crate::domain::{
     Allowlist, ApiKey, KeyDetails, KeyState, LastUse, Lifetime, SecretDigest, StoredSecret, Timestamp,
 };
+use crate::store::FoundKey;
 use crate::store::error::Error;
 use crate::store::import::{Known, KnownKey};
 
@@ -52,6 +53,27 @@ impl TryFrom<KeyRow> for ApiKey {
             },
             created_at: Timestamp::from_millis(row.created_at),
             changed: place.position("changed", row.changed)?,
+        })
+    }
+}
+
+/// A key in a list, and what is known of its life.
+#[derive(FromRow)]
+pub(in crate::store) struct FoundKeyRow {
+    #[sqlx(flatten)]
+    key: KeyRow,
+    last_used_at: Option<i64>,
+    ends_at: Option<i64>,
+}
+
+impl TryFrom<FoundKeyRow> for FoundKey {
+    type Error = Error;
+
+    fn try_from(row: FoundKeyRow) -> Result<Self, Error> {
+        Ok(Self {
+            key: row.key.try_into()?,
+            last_used: row.last_used_at.map(Timestamp::from_millis),
+            ends_at: row.ends_at.map(Timestamp::from_millis),
         })
     }
 }

@@ -2,8 +2,9 @@
 
 use sqlx::FromRow;
 
-use crate::domain::audit::AuditRow;
-use crate::domain::{LiveTokenLimits, Position, Timestamp, TokenId};
+use crate::domain::audit::{AuditDraft, AuditRow};
+use crate::domain::webhook::Message;
+use crate::domain::{KeyId, LiveTokenLimits, Position, ScopeSet, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::{IssuedToken, SealedRow};
 
@@ -48,6 +49,28 @@ impl TryFrom<IssuedRow> for IssuedToken {
 }
 
 #[derive(FromRow)]
+pub(in crate::store) struct GrantRow {
+    key: String,
+    scope: String,
+}
+
+impl TryFrom<GrantRow> for (KeyId, ScopeSet) {
+    type Error = Error;
+
+    fn try_from(row: GrantRow) -> Result<Self, Error> {
+        let place = Place::of("issued_tokens", &row.key);
+        Ok((place.parse("key", &row.key)?, place.words("scope", &row.scope)?))
+    }
+}
+
+/// The oldest row that a look at the log has reached.
+pub(in crate::store) fn reached(jti: &[u8]) -> Result<TokenId, Error> {
+    Place::of("issued_tokens", &"of a token whose id is unreadable")
+        .bytes("jti", jti)
+        .map(TokenId::from_bytes)
+}
+
+#[derive(FromRow)]
 pub(in crate::store) struct AuditLogRow {
     seq: i64,
     at: i64,
@@ -86,4 +109,24 @@ impl TryFrom<AuditLogRow> for SealedRow {
 /// The hash of this row of the audit log.
 pub(in crate::store) fn hash(seq: i64, raw: &[u8]) -> Result<[u8; 32], Error> {
     Place::of("audit", &seq).bytes("hash", raw)
+}
+
+/// A row that was appended to the audit log.
+pub(in crate::store) struct Appended {
+    /// Its number.
+    pub(in crate::store) number: Position,
+    row: AuditRow,
+    hash: [u8; 32],
+}
+
+impl Appended {
+    pub(in crate::store) fn of(row: AuditRow, hash: [u8; 32]) -> Result<Self, Error> {
+        let number = Place::of("audit", &row.seq).position("seq", row.seq)?;
+        Ok(Self { number, row, hash })
+    }
+
+    /// What is told of the act, event or not, to somebody who asks for it.
+    pub(in crate::store) fn message(&self, draft: &AuditDraft) -> Message {
+        Message::whatever(draft, &self.row, &self.hash)
+    }
 }

@@ -9,6 +9,7 @@ mod key_part;
 mod log;
 mod project;
 mod role;
+mod webhook;
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -21,11 +22,12 @@ use super::error::Error;
 pub(super) use creation::ReplayRow;
 pub(super) use feed::{FeedRow, HeartbeatRow, page, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
-pub(super) use key::{KeyRow, KnownRow, SecretRow};
+pub(super) use key::{FoundKeyRow, KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;
-pub(super) use log::{AuditLogRow, IssuedRow, hash};
+pub(super) use log::{Appended, AuditLogRow, GrantRow, IssuedRow, hash, reached};
 pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
 pub(super) use role::{RoleRow, keys_with_role, role_permissions};
+pub(super) use webhook::{ClaimedRow, DeliveryRow, DueWebhookRow, SigningWebhookRow, WebhookRow, who_wants};
 
 /// A row, for the report if something in it cannot be.
 #[derive(Clone, Copy)]

@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 use crate::domain::quota::{Owner, Wanted};
 use crate::domain::{KeyId, QuotaFull, Timestamp, TokenId};
 use crate::store::error::Error;
+use crate::store::first_of;
 use crate::store::rows::{self, IssuedRow};
 use crate::store::{IssuedRange, IssuedToken, IssuedTokens, Recording};
 
@@ -148,11 +149,6 @@ async fn standing(
     .fetch_all(connection)
     .await?;
     Ok(standing.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
-}
-
-/// No token minted at this time or later has a smaller id.
-pub(super) fn first_of(at: Timestamp) -> TokenId {
-    TokenId::new(at.max(Timestamp::default()), [0; 10])
 }
 
 /// Inserts those tokens that nothing speaks against; answers their ids.

@@ -13,7 +13,7 @@ use crate::domain::{FeedDraft, FeedEntry, KeyId, ProjectId, Target, Timestamp, T
 use crate::store::error::Error;
 use crate::store::rows;
 
-use super::issued::first_of;
+use crate::store::first_of;
 
 /// No token that was minted longer ago lives; with what clocks may differ by.
 const LONGEST: Duration = Duration::from_secs(LONGEST_LIFETIME_SECS as u64 + 60);

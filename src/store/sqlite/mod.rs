@@ -8,6 +8,7 @@
 mod audit;
 mod connect;
 mod creations;
+mod deliveries;
 mod feed;
 mod file;
 mod import;
@@ -15,6 +16,7 @@ mod installation;
 mod issued;
 mod keys;
 mod live_tokens;
+mod outbox;
 mod outside;
 mod projects;
 mod publish;
@@ -27,6 +29,7 @@ mod signing_keys;
 mod single;
 mod upkeep;
 mod watch;
+mod webhooks;
 
 use std::path::Path;
 

@@ -3,11 +3,12 @@
 use sqlx::SqliteConnection;
 
 use crate::domain::audit::{self, AuditDraft, AuditRow};
+use crate::domain::webhook::Message;
 use crate::domain::{FeedDraft, Position, ProjectId, Timestamp};
 use crate::store::error::Error;
-use crate::store::rows;
+use crate::store::rows::{self, Appended};
 
-use super::live_tokens;
+use super::{live_tokens, outbox};
 
 /// Frees the places of tokens that die of it, and writes what was done to the audit log and to the
 /// feed; tells where in the feed it stands.
@@ -51,8 +52,11 @@ pub(super) async fn publish(
     rows::counter(position)
 }
 
-/// Appends a row to the chain, sealed over the one before.
-pub(super) async fn append_audit(connection: &mut SqliteConnection, draft: &AuditDraft) -> Result<(), Error> {
+/// Appends a row to the chain, sealed over the one before, and writes down what is told of it.
+pub(super) async fn append_audit(
+    connection: &mut SqliteConnection,
+    draft: &AuditDraft,
+) -> Result<Appended, Error> {
     let head: Option<(i64, Vec<u8>)> =
         sqlx::query_as("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
             .fetch_optional(&mut *connection)
@@ -69,15 +73,18 @@ pub(super) async fn append_audit(connection: &mut SqliteConnection, draft: &Audi
     )
     .bind(row.seq)
     .bind(row.at.millis())
-    .bind(row.actor)
-    .bind(row.address)
-    .bind(row.act)
-    .bind(row.project)
-    .bind(row.target)
-    .bind(row.detail)
+    .bind(&row.actor)
+    .bind(&row.address)
+    .bind(&row.act)
+    .bind(&row.project)
+    .bind(&row.target)
+    .bind(&row.detail)
     .bind(previous.as_slice())
     .bind(hash.as_slice())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    if let Some(message) = Message::of(draft, &row, &hash) {
+        outbox::fill(connection, &message, draft.at).await?;
+    }
+    Appended::of(row, hash)
 }

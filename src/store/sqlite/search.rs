@@ -3,16 +3,17 @@
 use async_trait::async_trait;
 
 use crate::domain::feed::Published;
-use crate::domain::{ApiKey, KeyId, KeyState, Project, ProjectId, Timestamp, TokenId};
+use crate::domain::{KeyId, KeyState, Project, ProjectId, RoleName, Timestamp, TokenId};
 use crate::store::error::Error;
-use crate::store::rows::{self, AuditLogRow, FeedRow, IssuedRow, KeyRow, ProjectRow};
+use crate::store::rows::{self, AuditLogRow, FeedRow, FoundKeyRow, GrantRow, IssuedRow, ProjectRow};
 use crate::store::search::listed;
 use crate::store::{
-    IssuedToken, SealedRow, Search, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
+    FoundGrants, FoundKey, IssuedToken, SealedRow, Search, WantedAudit, WantedGrants, WantedKeys,
+    WantedProjects, WantedRevocations, WantedTokens, first_of,
 };
 
 use super::SqliteStore;
-use super::issued::{FIRST, LAST, first_of};
+use super::issued::{FIRST, LAST};
 
 /// Rows of the audit log, in one order or the other: each is one walk along the primary key.
 macro_rules! audit_rows {
@@ -35,24 +36,43 @@ macro_rules! audit_rows {
 
 #[async_trait]
 impl Search for SqliteStore {
-    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
-        let rows: Vec<KeyRow> = sqlx::query_as(
+    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<FoundKey>, Error> {
+        let WantedKeys { within, key, state, role, text, neglect, after, limit } = wanted;
+        let rows: Vec<FoundKeyRow> = sqlx::query_as(
             "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
-             require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
-             FROM api_keys WHERE id > $1 \
-             AND ($2 IS NULL OR project IN (SELECT value FROM json_each($2))) \
-             AND ($3 IS NULL OR state = $3) \
-             AND ($4 IS NULL OR instr(lower(id), lower($4)) > 0 OR instr(lower(name), lower($4)) > 0) \
-             ORDER BY id LIMIT $5",
+               require_scope, auth_methods, live_tokens, created_at, expires_at, changed, \
+               max(coalesce(past_use_at, used_at), coalesce(used_at, past_use_at)) AS last_used_at, \
+               min(coalesce(expires_at, end_at), coalesce(end_at, expires_at)) AS ends_at \
+             FROM (SELECT *, \
+               (SELECT max(last_used_at) FROM api_key_secrets WHERE key = k.id) AS used_at, \
+               (SELECT CASE WHEN count(*) = count(expires_at) THEN max(expires_at) END \
+                FROM api_key_secrets WHERE key = k.id) AS end_at FROM api_keys AS k) \
+             WHERE id > $1 AND ($2 IS NULL OR id = $2) \
+             AND ($3 IS NULL OR project IN (SELECT value FROM json_each($3))) \
+             AND ($4 IS NULL OR state = $4) \
+             AND ($5 IS NULL OR role = $5) \
+             AND ($6 IS NULL OR instr(lower(id), lower($6)) > 0 OR instr(lower(name), lower($6)) > 0) \
+             AND (NOT $7 OR state <> 'deleted') \
+             AND ($8 IS NULL OR created_at < $8 AND (last_used_at IS NULL OR last_used_at < $8)) \
+             AND (NOT $9 OR last_used_at IS NULL) \
+             AND ($10 IS NULL OR ends_at > $10 AND ends_at <= $11) \
+             ORDER BY id LIMIT $12",
         )
-        .bind(wanted.after.as_ref().map_or("", KeyId::as_str))
-        .bind(listed(&wanted.within))
-        .bind(wanted.state.map(KeyState::as_str))
-        .bind(&wanted.text)
-        .bind(wanted.limit)
+        .bind(after.as_ref().map_or("", KeyId::as_str))
+        .bind(key.as_ref().map(KeyId::as_str))
+        .bind(listed(within))
+        .bind(state.map(KeyState::as_str))
+        .bind(role.as_ref().map(RoleName::as_str))
+        .bind(text)
+        .bind(neglect.asks())
+        .bind(neglect.unused_since.map(Timestamp::millis))
+        .bind(neglect.never_used)
+        .bind(neglect.ends_within.map(|(after, _)| after.millis()))
+        .bind(neglect.ends_within.map(|(_, until)| until.millis()))
+        .bind(limit)
         .fetch_all(&mut *self.read().await?)
         .await?;
-        rows.into_iter().map(ApiKey::try_from).collect()
+        rows.into_iter().map(FoundKey::try_from).collect()
     }
 
     async fn find_projects(&self, wanted: &WantedProjects) -> Result<Vec<Project>, Error> {
@@ -95,6 +115,31 @@ impl Search for SqliteStore {
         .fetch_all(&mut *self.read().await?)
         .await?;
         rows.into_iter().map(IssuedToken::try_from).collect()
+    }
+
+    async fn find_grants(&self, wanted: &WantedGrants) -> Result<FoundGrants, Error> {
+        let (first, before) = (first_of(wanted.since), wanted.before);
+        let mut transaction = self.read().await?;
+        let reached: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT jti FROM issued_tokens WHERE jti >= $1 AND jti < $2 ORDER BY jti DESC LIMIT 1 OFFSET $3",
+        )
+        .bind(first.as_bytes().as_slice())
+        .bind(before.as_bytes().as_slice())
+        .bind(wanted.rows.saturating_sub(1))
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let reached = reached.map(|jti| rows::reached(&jti)).transpose()?;
+        let found: Vec<GrantRow> = sqlx::query_as(
+            "SELECT DISTINCT key, scope FROM issued_tokens WHERE jti >= $1 AND jti < $2 \
+             AND key IN (SELECT value FROM json_each($3))",
+        )
+        .bind(reached.unwrap_or(first).as_bytes().as_slice())
+        .bind(before.as_bytes().as_slice())
+        .bind(serde_json::to_string(&wanted.keys).expect("texts are JSON"))
+        .fetch_all(&mut *transaction)
+        .await?;
+        let grants = found.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>()?;
+        Ok(FoundGrants { grants, reached })
     }
 
     async fn issued_token(&self, jti: TokenId) -> Result<Option<IssuedToken>, Error> {

@@ -43,6 +43,7 @@ impl Upkeep for SqliteStore {
         replace_signing_keys(&mut transaction, restoration, at).await?;
         // They follow a database that is no more.
         sqlx::query("DELETE FROM nodes").execute(&mut *transaction).await?;
+        hold_webhooks(&mut transaction).await?;
         append_audit(&mut transaction, &restoration.audit).await?;
         let position = publish_restoration(&mut transaction, restoration, at).await?;
         transaction.commit().await?;
@@ -117,6 +118,17 @@ async fn block_active_keys(connection: &mut SqliteConnection) -> Result<Vec<ApiK
     .await?;
     sqlx::query("UPDATE api_keys SET state = 'blocked' WHERE state = 'active'").execute(connection).await?;
     rows.into_iter().map(ApiKey::try_from).collect()
+}
+
+/// Nothing of the past is sent again, and nothing new until somebody says that the receivers are still right.
+async fn hold_webhooks(connection: &mut SqliteConnection) -> Result<(), Error> {
+    for statement in [
+        "DELETE FROM webhook_deliveries",
+        "UPDATE webhooks SET state = 'paused', failing_since = NULL WHERE state = 'active'",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Ends every signing key at once, and begins with new ones.

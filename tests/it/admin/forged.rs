@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::domain::RoleDetails;
 use portcullis::keys::acts::KeyAct;
 use serde_json::{Value, json};
 
 use super::{Administrator, no};
-use crate::support::{Answer, App, Build, Engine, escape, is_secret};
+use crate::support::{Answer, App, Build, Engine, Receiver, escape, is_secret};
 
 /// What a text may do to a query that was put together from pieces.
 const ODD: [&str; 19] = [
@@ -88,11 +89,15 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     async fn set(app: &'a App) -> Self {
         let (shop, mill) = (app.tenant("shop").await, app.tenant("Shop").await);
+        let hook = || Receiver::webhook_of(app, Some(&shop.project.id), "https://hooks.example/");
+        let (webhook, _) = (hook().await, hook().await);
         let mut first = None;
         for (at, name) in ODD.iter().enumerate() {
             for tenant in [&shop, &mill] {
-                let key = tenant.key("orders").with(|details| details.name = (*name).into()).create().await;
-                key.token("").await;
+                // Each holds more than it uses, so that the report on hygiene has something to say of it.
+                let key = tenant.key("orders spare").with(|details| details.name = (*name).into());
+                let key = key.create().await;
+                key.token("orders").await;
                 if at % 4 == 0 {
                     key.act(KeyAct::Block).await;
                 }
@@ -103,21 +108,34 @@ impl<'a> Scene<'a> {
         for (at, id) in
             ["till%", "Till%", "TILL_", "till_", "a%b", "a_b", "$1", "~z", "!a"].iter().enumerate()
         {
-            let key = shop.import(id, &format!("a-secret-from-elsewhere-{at}"), "orders").await;
+            let key = shop.import(id, &format!("a-secret-from-elsewhere-{at}"), "orders spare").await;
             is_secret("a secret from elsewhere", &key.secret);
-            key.token("").await;
+            key.token("orders").await;
+        }
+        for role in ["a", "A", "b.1", "b-1"] {
+            let role = role.parse().unwrap();
+            app.shell.create_role(&shop.project.id, role, RoleDetails::default()).await.unwrap();
         }
         for scope in ["api", "API", "a%b", "a_b", "a'b"] {
             shop.scope(scope, "orders").await;
         }
         app.follow().await;
-        let rights = ["keys:read", "projects:read", "audit:read"];
+        let whole = app.administrator("").await;
+        for role in ["till", "Till", "a_b", "a.b"] {
+            let (roles, body) =
+                (format!("/admin/v1/projects/{}/roles", shop.project.id), json!({ "role": role }));
+            assert_eq!(whole.post(&roles, &body).await.status, 201);
+        }
+        let rights = ["keys:read", "projects:read", "audit:read", "webhooks:read"];
         let of_shop = rights.map(|right| format!("portcullis:project:{}:{right}", shop.project.id)).join(" ");
         let document = app.administer(Method::GET, "/openapi.json").send().await.json();
-        let named = [("{project}", shop.project.id.as_str()), ("{key}", first.as_ref().unwrap().as_str())];
+        let named = [
+            ("{project}", shop.project.id.as_str()),
+            ("{key}", first.as_ref().unwrap().as_str()),
+            ("{webhook}", webhook.as_str()),
+        ];
         let lists = lists(&document, &named);
-        let (whole, limited) = (app.administrator("").await, app.administrator(&of_shop).await);
-        Self { whole, limited, shop: shop.project.id.to_string(), lists }
+        Self { whole, limited: app.administrator(&of_shop).await, shop: shop.project.id.to_string(), lists }
     }
 }
 
@@ -198,14 +216,19 @@ async fn cursors_are_the_lists_own(engine: Engine) {
             assert!(!answer.text().contains("OR 1=1"), "{}", answer.text());
             forged += 1;
         }
-        for parameter in list.parameters.iter().filter(|name| !["cursor", "limit"].contains(&name.as_str())) {
+        for parameter in
+            list.parameters.iter().filter(|name| !["cursor", "limit", "after"].contains(&name.as_str()))
+        {
             let value = match parameter.as_str() {
                 "project" => scene.shop.as_str(),
+                "state" if list.path.ends_with("/deliveries") => "waiting",
                 "state" => "active",
                 "revoke" => "key",
                 "order" => "newest",
                 "address" => "192.0.2.1",
-                "since" | "until" => "1",
+                "since" | "until" | "log_until" => "1",
+                "unused_days" | "expiring_days" | "over_broad_days" => "7",
+                "never_used" => "true",
                 _ => "s",
             };
             let answer = scene.whole.get(&list.with(&format!("{parameter}={value}&cursor={cursor}"))).await;
@@ -233,11 +256,15 @@ async fn a_forged_edited_or_foreign_cursor_is_refused_by_every_list_on_postgres(
     cursors_are_the_lists_own(Engine::Postgres).await;
 }
 
+/// Parameters that take a number, or one word.
+const NUMBERS: [&str; 5] = ["unused_days", "never_used", "expiring_days", "over_broad_days", "log_until"];
+
 /// What a row has where a parameter looks; none, if the parameter does not look for one text.
 fn field(parameter: &str) -> Option<&'static str> {
     [
         ("project", "project"),
         ("state", "state"),
+        ("role", "role"),
         ("key", "key_id"),
         ("sub", "sub"),
         ("actor", "actor"),
@@ -275,11 +302,16 @@ async fn texts_are_found_as_they_are_written(engine: Engine) {
             } else {
                 items(&who.get(&list.path).await)
             };
-            for parameter in
-                list.parameters.iter().filter(|name| !["limit", "order", "cursor"].contains(&name.as_str()))
+            for parameter in list
+                .parameters
+                .iter()
+                .filter(|name| !["limit", "order", "cursor", "after"].contains(&name.as_str()))
             {
+                // What looks for no text finds none of those that are there.
+                let looks = !NUMBERS.contains(&parameter.as_str());
                 let there: BTreeSet<String> = all
                     .iter()
+                    .filter(|_| looks)
                     .filter_map(|row| row[field(parameter).unwrap_or("name")].as_str().map(ToOwned::to_owned))
                     .collect();
                 let other_case = there.iter().map(|text| text.to_uppercase());

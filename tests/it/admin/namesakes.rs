@@ -21,6 +21,9 @@ impl<'a> Namesakes<'a> {
         tenant.scope("api", "orders").await;
         let whole = app.administrator("").await;
         let key = whole.make_key(&key_of(&tenant.project.id, "till", &["api"])).await;
+        let roles = format!("/admin/v1/projects/{}/roles", tenant.project.id);
+        let cashier = json!({ "role": "cashier", "permissions": ["orders"] });
+        assert_eq!(whole.post(&roles, &cashier).await.status, 201);
         let rights = ["keys:write", "projects:write", "audit:read"];
         let id = &tenant.project.id;
         let rights = rights.map(|right| format!("portcullis:project:{id}:{right}"));
@@ -38,6 +41,7 @@ impl<'a> Namesakes<'a> {
             project.as_str(),
             &format!("{project}/scopes"),
             &format!("{project}/audiences"),
+            &format!("{project}/roles/cashier"),
             &self.key,
             &format!("{}/secrets", self.key),
             "/admin/v1/keys?q=TILL",
@@ -72,6 +76,8 @@ async fn whatever_is_done_in_one_project_changes_nothing_in_its_namesake() {
         ours.admin.patch(&project, &json!({ "algorithm": "EdDSA" })).await,
         ours.admin.patch(&project, &json!({ "live_tokens": 1 })).await,
         ours.admin.patch(key, &json!({ "name": "door", "permissions": ["orders"] })).await,
+        ours.admin.patch(key, &json!({ "role": "cashier" })).await,
+        ours.admin.patch(&format!("{project}/roles/cashier"), &json!({ "permissions": [] })).await,
         ours.admin.post(&format!("{key}/secrets"), &json!({})).await,
         ours.admin.post(&format!("{key}/regenerate"), &json!({})).await,
         ours.admin.post(&format!("{key}/revoke-tokens"), &json!({})).await,

@@ -8,7 +8,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::Administrator;
-use crate::support::{Answer, App, Key, Send, escape, part};
+use crate::support::{Answer, App, Key, Receiver, Send, deliveries, escape, part};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/admin.json");
 /// Set, it makes the test write what it would have compared.
@@ -89,6 +89,8 @@ struct Scene<'a> {
     secret: String,
     token: String,
     kid: String,
+    webhook: String,
+    message: String,
 }
 
 impl<'a> Scene<'a> {
@@ -96,15 +98,19 @@ impl<'a> Scene<'a> {
         let shop = app.tenant("shop").await;
         shop.scope("api", "orders").await;
         shop.audience("https://api.example").await;
+        let webhook = Receiver::webhook_of(app, Some(&shop.project.id), "https://hooks.example/x").await;
         let permissions = portcullis::domain::RoleDetails::default();
         app.shell.create_role(&shop.project.id, "support".parse().unwrap(), permissions).await.unwrap();
         app.follow().await;
         let (key, project) = (shop.key("orders").create().await, shop.project.id.to_string());
+        let message = deliveries(app, &webhook).await.remove(0).message.to_string();
+        let webhook = webhook.to_string();
         let token = key.token("").await;
         let text = |at: usize, name: &str| part(&token, at)[name].as_str().unwrap().to_owned();
         let secret = app.shell.record(&key.id).await.unwrap().secrets[0].digest.id().to_string();
         let (token, kid) = (text(1, "jti"), text(0, "kid"));
-        Self { app, document: document(app).await, project, key: Key { app, ..key }, secret, token, kid }
+        let document = document(app).await;
+        Self { app, document, project, key: Key { app, ..key }, secret, token, kid, webhook, message }
     }
 
     /// The operation, about those things, with the least that it takes.
@@ -117,6 +123,8 @@ impl<'a> Scene<'a> {
             ("{secret}", &self.secret),
             ("{token}", &self.token),
             ("{kid}", &self.kid),
+            ("{webhook}", &self.webhook),
+            ("{message}", &self.message),
             ("{scope}", &scope),
             ("{audience}", &audience),
             ("{role}", &role),
@@ -142,6 +150,9 @@ impl<'a> Scene<'a> {
         match (operation.method.as_str(), operation.path.as_str()) {
             ("POST", "/admin/v1/keys") => json!({ "project": self.project, "name": "further" }),
             ("POST", "/admin/v1/projects") => json!({ "name": "further" }),
+            ("POST", "/admin/v1/webhooks") => {
+                json!({ "project": self.project, "url": "https://further.example/" })
+            }
             ("POST", "/admin/v1/projects/{project}/roles") => json!({ "role": "further" }),
             ("PATCH", "/admin/v1/projects/{project}") => json!({ "live_tokens": null }),
             _ => json!({}),
@@ -203,6 +214,8 @@ fn too_narrow(needed: Option<&str>) -> Vec<&'static str> {
         "portcullis:signing:read",
         "portcullis:signing:write",
         "portcullis:tokens:revoke",
+        "portcullis:webhooks:read",
+        "portcullis:webhooks:write",
     ];
     let Some(needed) = needed else { return Vec::new() };
     let gives = |scope: &str| {
@@ -293,7 +306,7 @@ async fn with_authority_over_another_project_no_operation_reaches_this_one() {
             _ => &[403],
         };
         assert!(expected.contains(&answer.status), "{what}");
-        for ours in [&scene.project, &scene.key.id.to_string(), &scene.token] {
+        for ours in [&scene.project, &scene.key.id.to_string(), &scene.token, &scene.webhook] {
             assert!(!answer.text().contains(ours.as_str()), "{what}");
         }
         // And where the project is asked for by name.

@@ -44,6 +44,8 @@ async fn a_parameter_that_an_operation_does_not_take_is_refused_and_nothing_is_d
             let named = named.replace("{secret}", "sec_000000000000").replace("{scope}", "api");
             let named =
                 named.replace("{token}", "AAAAAAAAAAAAAAAAAAAAAA").replace("{audience}", "urn:example:1");
+            let named = named.replace("{webhook}", "whk_0000000000000000");
+            let named = named.replace("{message}", "msg_0000000000000000000000");
             let named = named.replace(['{', '}'], "");
             for parameter in parameters(&document).iter().filter(|name| !taken(name)) {
                 let value = if parameter == "wait" { "applied" } else { "1" };

@@ -21,7 +21,8 @@ async fn no_secret_is_in_what_the_program_says_and_stores_with_a_master_key_in_t
     whole_life(program, Some(master)).await;
 }
 
-async fn whole_life(program: Program, master: Option<String>) {
+async fn whole_life(mut program: Program, master: Option<String>) {
+    program.set("PORTCULLIS_WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8");
     program.json(&["init"]);
     let admin = fs::read_to_string(program.path("portcullis-data/admin-key.json")).unwrap();
     let admin: serde_json::Value = serde_json::from_str(&admin).unwrap();
@@ -47,6 +48,7 @@ async fn whole_life(program: Program, master: Option<String>) {
         desk.misplaces(secret).await;
     }
     import(&program, &project);
+    webhooks(&program, &project);
     look_around(&program, &id);
     let rotated = program.json(&["signing-key", "rotate", "--algorithm", "RS256"]);
     program.json(&["signing-key", "rotate", "--algorithm", "EdDSA"]);
@@ -154,6 +156,19 @@ fn import(program: &Program, project: &str) {
         assert_eq!(program.run(&import).0, status, "{file}");
         assert_eq!(program.run(&[&import[..], &["--json"]].concat()).0, status, "{file}");
         fs::remove_file(program.path(file)).unwrap();
+    }
+}
+
+/// A webhook to a receiver that does not answer.
+fn webhooks(program: &Program, project: &str) {
+    let url = "http://127.0.0.1:1/hook";
+    let made = program.shown(&["webhook", "create", "--project", project, "--url", url]);
+    let id = made["webhook"].as_str().unwrap();
+    program.shown(&["webhook", "rotate-secret", id]);
+    program.json(&["webhook", "test", id]);
+    program.json(&["webhook", "deliveries", id]);
+    for wrong in ["http://u:p@127.0.0.1/", "file:///etc/passwd"] {
+        assert_eq!(program.run(&["webhook", "edit", id, "--url", wrong]).0, 2);
     }
 }
 

@@ -38,7 +38,10 @@ impl<'a> Administrator<'a> {
     async fn send(&self, request: RequestBuilder) -> (u16, Value) {
         let Ok(answer) = request.send().await else { return (0, Value::Null) };
         let (status, headers) = (answer.status().as_u16(), format!("{:?}", answer.headers()));
-        let text = answer.text().await.unwrap_or_default();
+        // A stream has no end; what is in it is in the list as well.
+        let text =
+            if headers.contains("text/event-stream") { Ok(String::new()) } else { answer.text().await };
+        let text = text.unwrap_or_default();
         let mut body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
         let whole = body.clone();
         if let Some(secret) = body.get_mut("secret").map(Value::take) {
@@ -129,7 +132,7 @@ impl<'a> Administrator<'a> {
             match parameter["in"].as_str().unwrap() {
                 "query" => all.push(send(&format!("{plain}?{name}={secret}")).json(&json!({}))),
                 "header" => {
-                    all.push(self.request(method, &plain).header(name, secret).json(&json!({ "x": 1 })))
+                    all.push(self.request(method, &plain).header(name, secret).json(&json!({ "x": 1 })));
                 }
                 _ => {}
             }

@@ -104,18 +104,21 @@ fn keys_are_listed_and_shown() {
     let listed = home.done(&["key", "list", "--project", &project]);
 
     assert_snapshot!(redacted(&listed), @r"
-    KEY_ID                    NAME  STATE   PERMISSIONS  ALLOWLIST
-    [key]  k     active  orders:read  any
+    KEY_ID                    NAME  STATE   PERMISSIONS  ROLE  ALLOWLIST  LAST USED  ENDS
+    [key]  k     active  orders:read  -     any        never      never
     ");
     let mut of_list = home.json(&["key", "list", "--project", &project])["items"][0].clone();
     let shown = home.json(&["key", "show", &key]);
     for name in ["secrets", "role_permissions"] {
         of_list[name] = shown[name].clone();
     }
+    for name in ["last_used_at", "ends_at"] {
+        assert_eq!(of_list.as_object_mut().unwrap().remove(name), Some(Value::Null));
+    }
     assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
     assert_eq!(of_list, shown);
     let other = home.project("Other");
-    assert_eq!(home.done(&["key", "list", "--project", &other]), "The project has no API keys.\n");
+    assert_eq!(home.done(&["key", "list", "--project", &other]), "There are no such API keys.\n");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod doctor;
 mod exec;
 mod failures;
 mod home;
+mod hygiene;
 mod import;
 mod import_refused;
 mod init;
@@ -33,6 +34,7 @@ mod terminal;
 mod tls;
 mod tokens;
 mod waiting;
+mod webhooks;
 
 use home::{Home, Ran};
 use redact::{redacted, shape};

@@ -189,6 +189,6 @@ async fn a_wait_may_take_longer_than_any_other_request() {
     assert_eq!(house.verdict(1, &doomed).await.0, 503, "{done}");
     assert_eq!((status, &done["applied"]["complete"]), (200, &json!(true)), "{done}");
     assert_eq!(standings(&done, since), ["applied", "stale"], "{done}");
-    assert!((Duration::from_secs(15)..Duration::from_secs(60)).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(15)..Duration::from_mins(1)).contains(&took), "{took:?}");
     report(&format!("block with wait, one of two cut off: complete after {} ms", took.as_millis()));
 }

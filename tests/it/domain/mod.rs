@@ -7,6 +7,7 @@ mod catalogue;
 mod edit;
 mod feed;
 mod grant;
+mod hygiene;
 mod raw_key;
 mod scan;
 mod signing_key;

@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(220);
 /// `scripts/measure documents` makes more.
 const EXAMPLES: &str = "20";
 
-async fn is_as_described(listener: &str) {
+async fn is_as_described(part: &str) {
     let folder = tempfile::tempdir().unwrap();
     let many = || "1000000".to_owned();
     // Nobody is turned away for having failed too often; and whoever waits for the servers waits for one.
@@ -28,7 +28,7 @@ async fn is_as_described(listener: &str) {
     let admin = std::fs::read(folder.path().join("portcullis-data/admin-key.json")).unwrap();
     let admin: Value = serde_json::from_slice(&admin).unwrap();
     let mut client = command("with_schemathesis.py", folder.path());
-    client.args([listener, EXAMPLES]).env("PUBLIC", &serving.url).env("ADMIN", &serving.admin);
+    client.args([part, EXAMPLES]).env("PUBLIC", &serving.url).env("ADMIN", &serving.admin);
     for (variable, name) in [("CLIENT_ID", "key_id"), ("CLIENT_SECRET", "secret")] {
         client.env(variable, admin[name].as_str().unwrap());
     }
@@ -38,16 +38,21 @@ async fn is_as_described(listener: &str) {
     let (said, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{said}{errors}");
     let requests = said.lines().last().and_then(|line| line.strip_suffix(" requests: done"));
-    let requests = requests.and_then(|line| line.strip_prefix(&format!("{listener}: "))).unwrap();
+    let requests = requests.and_then(|line| line.strip_prefix(&format!("{part}: "))).unwrap();
     assert!(requests.parse::<u32>().unwrap() > 500, "{said}");
-}
-
-#[tokio::test]
-async fn schemathesis_finds_the_administrators_listener_as_described() {
-    is_as_described("admin").await;
 }
 
 #[tokio::test]
 async fn schemathesis_finds_the_public_listener_as_described() {
     is_as_described("public").await;
+}
+
+#[tokio::test]
+async fn schemathesis_finds_the_administration_of_keys_as_described() {
+    is_as_described("keys").await;
+}
+
+#[tokio::test]
+async fn schemathesis_finds_the_rest_of_the_administrators_listener_as_described() {
+    is_as_described("administration").await;
 }

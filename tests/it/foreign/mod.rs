@@ -4,6 +4,7 @@
 mod crates;
 mod documents;
 mod guards;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -9,7 +9,7 @@ use crate::support::App;
 
 impl App {
     /// The page, as the administrators' listener serves it.
-    async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         let answer = self.administer(Method::GET, "/metrics").send().await;
         let content_type = answer.header("content-type");
         assert_eq!((answer.status, content_type), (200, "text/plain; version=0.0.4; charset=utf-8"));

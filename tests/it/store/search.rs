@@ -1,6 +1,7 @@
 //! What administrators look for: the same on every engine.
 
 use portcullis::domain::authority::Reach;
+use portcullis::domain::hygiene::Neglect;
 use portcullis::domain::{KeyId, KeyState, ProjectId};
 use portcullis::store::{WantedAudit, WantedKeys, WantedProjects};
 
@@ -15,7 +16,9 @@ on_every_engine!(founded:
 );
 
 fn wanted(within: Reach, text: Option<&str>) -> WantedKeys {
-    WantedKeys { within, state: None, text: text.map(ToOwned::to_owned), after: None, limit: 100 }
+    let text = text.map(ToOwned::to_owned);
+    let neglect = Neglect::default();
+    WantedKeys { within, key: None, state: None, role: None, text, neglect, after: None, limit: 100 }
 }
 
 fn of(projects: &[&str]) -> Reach {
@@ -45,7 +48,7 @@ async fn letters_are_alike_in_either_case_from_a_to_z_and_nothing_in_a_text_is_a
         (&key.as_str().to_uppercase(), true),
     ] {
         let keys = db.find_keys(&wanted(of(&[shop.as_str()]), Some(text))).await.unwrap();
-        assert_eq!(keys.iter().any(|found| found.id == key), found, "{text}");
+        assert_eq!(keys.iter().any(|found| found.key.id == key), found, "{text}");
     }
 }
 
@@ -56,7 +59,7 @@ async fn what_is_found_is_in_order_and_within_reach(db: &Database) {
     ours.sort_unstable();
     let theirs = named(db, "prj_mill", "a").await;
     let ids = async |wanted: WantedKeys| -> Vec<KeyId> {
-        db.find_keys(&wanted).await.unwrap().into_iter().map(|key| key.id).collect()
+        db.find_keys(&wanted).await.unwrap().into_iter().map(|found| found.key.id).collect()
     };
     assert_eq!(ids(wanted(of(&["prj_shop"]), None)).await, ours);
     assert_eq!(ids(wanted(of(&["prj_mill", "prj_none"]), None)).await, std::slice::from_ref(&theirs));

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use portcullis::domain::audit::Act;
 use portcullis::domain::edit::KeyEdit;
+use portcullis::domain::webhook::WebhookState;
 use portcullis::domain::{FeedDraft, KeyDetails, KeyState, Position, ProjectId, Target};
 use portcullis::store::{
     Backup, Error, FeedRead, Lookup, Recording, Restoration, SqliteStore, Store, StoredSigningKey,
+    WantedDeliveries,
 };
 use tempfile::TempDir;
 
@@ -19,6 +21,7 @@ on_every_engine!(founded:
     a_restored_copy_revokes_its_past_and_blocks_its_keys,
     a_copy_that_has_come_further_than_the_clock_goes_on_from_there,
     a_signing_key_that_would_not_be_revoked_stops_the_restoration,
+    a_restored_copy_sends_nothing_of_its_past_and_nothing_new_until_somebody_says_so,
     a_database_tells_how_it_fares,
 );
 
@@ -73,6 +76,22 @@ async fn copied(db: &Database) -> (TempDir, Arc<dyn Store>) {
 
 async fn feed(store: &dyn Store, since: u64) -> FeedRead {
     store.feed_since(Position::new(since), u32::MAX).await.unwrap()
+}
+
+async fn a_restored_copy_sends_nothing_of_its_past_and_nothing_new_until_somebody_says_so(db: &Database) {
+    let made = super::webhooks::make(db, super::webhooks::webhook(None, &[])).await.unwrap();
+    db.key().await;
+    let (_home, copy) = copied(db).await;
+    let copy = copy.as_ref();
+    assert_eq!(copy.webhooks_due(later(1)).await.unwrap().len(), 1);
+
+    copy.restore(&restoration(1_000_000, &["kid-1"])).await.unwrap();
+
+    let found = copy.webhook(&made.id).await.unwrap().unwrap();
+    assert_eq!(found.details.state, WebhookState::Paused);
+    let wanted = WantedDeliveries { webhook: made.id, state: None, before: None, limit: 10 };
+    assert_eq!(copy.find_deliveries(&wanted).await.unwrap(), []);
+    assert_eq!(copy.webhooks_due(later(1)).await.unwrap(), []);
 }
 
 async fn a_copy_has_everything_but_the_row_that_tells_of_it(db: &Database) {

@@ -134,6 +134,7 @@ impl Build {
             default_project: settings.default_project.clone(),
             rotate_every: settings.rotate_every,
             issuance_retention: settings.issuance_retention,
+            webhook_networks: settings.webhook_networks.clone(),
         };
         let (server, _writer) = Server::build(parts).await.unwrap();
         let router = portcullis::http::router(server.clone());

@@ -10,11 +10,13 @@ mod finder;
 mod latch;
 mod link;
 mod postgres_server;
+mod receiver;
 mod request;
 mod serving;
 mod small_disk;
 mod tenant;
 mod through;
+mod through_webhooks;
 mod tls;
 mod watch;
 mod wire;
@@ -30,6 +32,7 @@ pub(crate) use link::Link;
 pub(crate) use postgres_server::{
     CHANGES, PostgresServer, TABLES, give_away, unprivileged_in, url_by as postgres_url,
 };
+pub(crate) use receiver::{ALLOW, LOOPBACK, Receiver, Reply, deliveries};
 pub(crate) use request::{Answer, Send, escape, part};
 pub(crate) use serving::{PROGRAM, Serving};
 pub(crate) use tenant::{Key, Tenant};

@@ -12,11 +12,12 @@ use portcullis::domain::{
     ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Role, RoleName, Timestamp, TokenId,
 };
 use portcullis::store::{
-    Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, Founded, Founding, Health, Heartbeat, Installation,
-    IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey, NewProject, Projects,
-    Recording, Records, Replay, Replays, Resealing, Restoration, Restored, Roles, SealedKey, SealedRow,
-    Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
-    Unavailable, Upkeep, WantedAudit, WantedKeys, WantedProjects, WantedRevocations, WantedTokens,
+    Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, FoundGrants, FoundKey, Founded, Founding, Health,
+    Heartbeat, Installation, IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup,
+    NewKey, NewProject, Projects, Recording, Records, Replay, Replays, Resealing, Restoration, Restored,
+    Roles, SealedKey, SealedRow, Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store,
+    StoredSigningKey, TokenRevocation, Unavailable, Upkeep, WantedAudit, WantedGrants, WantedKeys,
+    WantedProjects, WantedRevocations, WantedTokens,
 };
 use portcullis::time::Clock as _;
 
@@ -24,7 +25,7 @@ use super::{Latch, TestClock};
 
 /// In front of a real database.
 pub(crate) struct Through {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     hand: Arc<Hand>,
 }
 
@@ -349,7 +350,11 @@ impl Replays for Through {
 
 #[async_trait]
 impl Search for Through {
-    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<ApiKey>, Error> {
+    async fn find_grants(&self, wanted: &WantedGrants) -> Result<FoundGrants, Error> {
+        self.store.find_grants(wanted).await
+    }
+
+    async fn find_keys(&self, wanted: &WantedKeys) -> Result<Vec<FoundKey>, Error> {
         self.store.find_keys(wanted).await
     }
 

@@ -9,9 +9,11 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{Act, Acted, Afar, Again, Parts as _, because};
-use crate::admin::view::{Awaited, KeyRow, KeyWhole, Page, SecretAdded, SecretEnded, TokenRevoked, TokenRow};
+use crate::admin::view::{
+    Awaited, KeyFound, KeyRow, KeyWhole, Page, SecretAdded, SecretEnded, TokenRevoked, TokenRow,
+};
 use crate::cli::failure::Failure;
-use crate::cli::house::{Edit, Keys, Tokens, Wait};
+use crate::cli::house::{Edit, Keys, Tokens, Wait, WhichKeys};
 use crate::domain::authority::Right;
 use crate::domain::{KeyDetails, KeyId, Position, ProjectId, Scope, Secret, SecretId, Timestamp, TokenId};
 use crate::keys::acts::{Done, KeyAct, Why};
@@ -77,17 +79,16 @@ impl Keys for Afar {
         made.take(|key| key.key_id.clone())
     }
 
-    async fn keys(
-        &self,
-        project: &ProjectId,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Page<KeyRow>, Failure> {
-        let mut query = vec![("project", project.to_string()), ("limit", limit.to_string())];
-        query.extend(after.map(|after| ("after", after.to_string())));
-        let scope = [self.scope(Right::ReadKeys, Some(project))];
-        let page: Page<KeyRow> = self.ask(&scope, self.get(&["keys"], &query), Again::Safely).await?;
-        Ok(page.named(|last| last.key_id.to_string()))
+    async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure> {
+        let mut query = vec![("project", which.project.to_string()), ("limit", which.limit.to_string())];
+        query.extend(which.role.map(|role| ("role", role.to_string())));
+        query.extend(which.unused.map(|days| ("unused_days", days.number().to_string())));
+        query.extend(which.never_used.then(|| ("never_used", true.to_string())));
+        query.extend(which.expiring.map(|days| ("expiring_days", days.number().to_string())));
+        query.extend(which.after.map(|after| ("after", after.to_string())));
+        let scope = [self.scope(Right::ReadKeys, Some(&which.project))];
+        let page: Page<KeyFound> = self.ask(&scope, self.get(&["keys"], &query), Again::Safely).await?;
+        Ok(page.named(|last| last.key.key_id.to_string()))
     }
 
     async fn key(&self, id: &KeyId) -> Result<KeyWhole, Failure> {

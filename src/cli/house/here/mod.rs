@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::admin::view::{
-    AppliedBy, AudienceRow, Awaited, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole, ScopeRow,
-    SigningKeyRow, TokenRow,
+    AppliedBy, AudienceRow, Awaited, KeyFound, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole,
+    ScopeRow, SigningKeyRow, TokenRow,
 };
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
@@ -17,7 +17,9 @@ use crate::config::Settings;
 use crate::domain::applied::Standing;
 use crate::domain::audit::Broken;
 use crate::domain::authority::Reach;
+use crate::domain::hygiene::Neglect;
 use crate::domain::signing_key::Line;
+use crate::domain::webhook::Destinations;
 use crate::domain::{
     Audience, KeyDetails, KeyId, Position, Project, ProjectId, ProjectKind, Scope, Secret, SecretId,
     SigningKeyId, Timestamp, TokenId,
@@ -26,9 +28,9 @@ use crate::installation::{Installation, Terms};
 use crate::keys::acts::{Acts, Done, KeyAct, Why};
 use crate::keys::applied::{Patience, wait};
 use crate::keys::secret_acts::Made;
-use crate::store::{Error as StoreError, IssuedRange, SealedRow, Store, WantedAudit};
+use crate::store::{Error as StoreError, IssuedRange, SealedRow, Store, WantedAudit, WantedKeys};
 
-use super::{Edit, House, Keys, ProjectPatch, Projects, ScopePatch, Tokens, Wait, Whole, awaited};
+use super::{Edit, House, Keys, ProjectPatch, Projects, ScopePatch, Tokens, Wait, WhichKeys, Whole, awaited};
 use crate::cli::session::{myself, surroundings};
 
 /// The installation.
@@ -37,13 +39,19 @@ pub(in crate::cli) struct Here {
     pub(in crate::cli) acts: Acts,
     /// Beyond which age servers with these settings admit nobody.
     max_age: Duration,
+    /// How long the issuance log keeps a token, by these settings.
+    pub(in crate::cli) retention: Duration,
+    /// Where webhooks may be sent, by these settings.
+    pub(in crate::cli) destinations: Destinations,
 }
 
 impl Here {
     /// Opens the installation of these settings, under the issuer that it has.
     pub(in crate::cli) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
-        Ok(Self { acts: installation.acts(myself()), max_age: settings.revocation.max_age })
+        let destinations = Destinations::new(settings.webhook_networks.clone());
+        let (max_age, retention) = (settings.revocation.max_age, settings.issuance_retention);
+        Ok(Self { acts: installation.acts(myself()), max_age, retention, destinations })
     }
 
     pub(in crate::cli) fn store(&self) -> &dyn Store {
@@ -51,7 +59,7 @@ impl Here {
     }
 
     /// The project of this id, which must be there.
-    async fn stored_project(&self, id: &ProjectId) -> Result<Project, Failure> {
+    pub(in crate::cli) async fn stored_project(&self, id: &ProjectId) -> Result<Project, Failure> {
         Ok(self.store().project(id).await?.ok_or(StoreError::Missing("project"))?)
     }
 
@@ -95,16 +103,26 @@ impl Keys for Here {
         Ok((key.into(), secret))
     }
 
-    async fn keys(
-        &self,
-        project: &ProjectId,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Page<KeyRow>, Failure> {
-        self.stored_project(project).await?;
-        let keys = self.store().keys(project, after, limit + 1).await?;
-        let rows = keys.into_iter().map(KeyRow::from).collect();
-        Ok(Page::cut(rows, limit, |last: &KeyRow| last.key_id.to_string()))
+    async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure> {
+        self.stored_project(&which.project).await?;
+        let now = self.acts.clock.now();
+        let neglect = Neglect {
+            unused_since: which.unused.map(|days| now.before(days.span())),
+            never_used: which.never_used,
+            ends_within: which.expiring.map(|days| (now, now.after(days.span()))),
+        };
+        let wanted = WantedKeys {
+            within: Reach::Within([which.project].into()),
+            key: None,
+            state: None,
+            role: which.role,
+            text: None,
+            neglect,
+            after: which.after,
+            limit: which.limit + 1,
+        };
+        let rows = self.store().find_keys(&wanted).await?.into_iter().map(KeyFound::from).collect();
+        Ok(Page::cut(rows, which.limit, |last: &KeyFound| last.key.key_id.to_string()))
     }
 
     async fn key(&self, id: &KeyId) -> Result<KeyWhole, Failure> {

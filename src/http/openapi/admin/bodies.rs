@@ -3,6 +3,7 @@
 use utoipa::openapi::schema::{AdditionalProperties, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
+use crate::domain::webhook::{EVENTS, GROUPS, LONGEST_OVERLAP, WebhookState};
 use crate::domain::{AuthMethod, ProjectKind, Reason, RoleName, ScopeSet, SigningAlgorithm};
 use crate::http::openapi::schemas::Needed::{self, Always, Perhaps};
 use crate::http::openapi::schemas::{list, open, text, word};
@@ -25,6 +26,9 @@ pub(super) enum Takes {
     NewRole,
     RolePatch,
     Rotation,
+    NewWebhook,
+    WebhookPatch,
+    WebhookRotation,
 }
 
 type Member = (&'static str, RefOr<Schema>, Needed);
@@ -38,6 +42,8 @@ impl Takes {
                 | Self::KeyPatch
                 | Self::NewProject
                 | Self::ProjectPatch
+                | Self::NewWebhook
+                | Self::WebhookPatch
                 | Self::NewRole
                 | Self::RolePatch
         )
@@ -85,6 +91,13 @@ impl Takes {
                 ("algorithm", nullable(algorithm()), Perhaps),
                 ("purpose", nullable(word(&["tokens", "feed"])), Perhaps),
             ],
+            Self::NewWebhook => {
+                [vec![("project", nullable(text()), Always), ("url", url(), Always)], webhook()].concat()
+            }
+            Self::WebhookPatch => [vec![("url", url(), Perhaps)], webhook()].concat(),
+            Self::WebhookRotation => {
+                vec![("overlap_secs", nullable(between(0, LONGEST_OVERLAP.as_secs())), Perhaps)]
+            }
         };
         let object = open(members).additional_properties(Some(AdditionalProperties::FreeForm(false)));
         // Each of these is an act of its own.
@@ -112,6 +125,20 @@ fn key() -> Vec<Member> {
         ("require_scope", nullable(flag()), Perhaps),
         ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
         ("expires_at", end(), Perhaps),
+    ]
+}
+
+fn url() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(2048)).into()
+}
+
+fn webhook() -> Vec<Member> {
+    let groups = GROUPS.map(|group| format!("{group}.*"));
+    let events: Vec<&str> = EVENTS.into_iter().chain(groups.iter().map(String::as_str)).collect();
+    vec![
+        ("events", nullable(list(word(&events))), Perhaps),
+        ("description", nullable(of_at_most(1000)), Perhaps),
+        ("state", nullable(word(&WebhookState::ALL.map(WebhookState::as_str))), Perhaps),
     ]
 }
 

@@ -34,6 +34,14 @@ pub(super) enum Asks {
     Part,
     Project,
     State,
+    Role,
+    /// `unused_days`.
+    Unused,
+    NeverUsed,
+    /// `expiring_days`.
+    Expiring,
+    /// `over_broad_days` and `log_until`.
+    OverBroad,
     Text,
     Key,
     Subject,
@@ -51,6 +59,8 @@ pub(super) enum Asks {
     Name,
     /// `wait` and `timeout`.
     Wait,
+    /// `state` of a delivery.
+    Delivery,
     /// `after`, the number of a row.
     After,
     Format,
@@ -82,6 +92,8 @@ fn post(path: &'static str, what: &'static str, right: Right, takes: Takes, good
 fn edit(method: HttpMethod, path: &'static str, what: &'static str, right: Right, takes: Takes) -> Guarded {
     let (good, asks): (_, &[Asks]) = if path.contains("/keys/") {
         (ok("KeyActed", TAG), &[Asks::Seen, Asks::Wait])
+    } else if path.contains("/webhooks/") {
+        (ok("Webhook", TAG), &[Asks::Seen])
     } else if path.contains("/roles/") {
         (ok("RoleActed", TAG), &[Asks::Seen, Asks::Wait])
     } else {
@@ -98,14 +110,19 @@ const fn made(schema: &'static str, headers: &'static [&'static str]) -> Good {
     (StatusCode::CREATED, schema, headers)
 }
 
+const fn accepted(schema: &'static str) -> Good {
+    (StatusCode::ACCEPTED, schema, &[])
+}
+
 #[rustfmt::skip]
 pub(super) fn operations() -> Vec<Guarded> {
-    use Asks::{Act, Actor, Address, After, Format, Key, LastSeen, Name, Order, Part, Project, Revoked, State, Subject, Target, Text, Time, Wait};
-    use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, RevokeTokens, WriteKeys, WriteProjects, WriteSigning};
+    use Asks::{Act, Actor, Address, After, Delivery, Expiring, Format, Key, LastSeen, Name, NeverUsed, Order, OverBroad, Part, Project, Revoked, Role, State, Subject, Target, Text, Time, Unused, Wait};
+    use Right::{ReadAudit, ReadKeys, ReadProjects, ReadSigning, ReadWebhooks, RevokeTokens, WriteKeys, WriteProjects, WriteSigning, WriteWebhooks};
     use HttpMethod::{Delete, Patch, Put};
 
     vec![
-        get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Text, Part], ok("Keys", &[])),
+        get("/admin/v1/keys", "API keys by id.", ReadKeys, &[Project, State, Role, Text, Unused, NeverUsed, Expiring, Part], ok("Keys", &[])),
+        get("/admin/v1/hygiene", "Keys of which there is something to say: unused, never used, expiring, over-broad.", ReadKeys, &[Project, Key, Unused, Expiring, OverBroad, Part], ok("Hygiene", &[])),
         Guarded { asks: &[Name], ..post("/admin/v1/keys", "Make an API key. Its secret is in this answer and nowhere else.", WriteKeys, Takes::NewKey, made("KeyMade", MADE)) },
         get("/admin/v1/keys/{key}", "An API key.", ReadKeys, &[], ok("KeyWhole", TAG)),
         edit(Patch, "/admin/v1/keys/{key}", "Change what is named of an API key.", WriteKeys, Takes::KeyPatch),
@@ -140,6 +157,15 @@ pub(super) fn operations() -> Vec<Guarded> {
         post("/admin/v1/signing-keys/rotate", "Announce a successor, which signs ten minutes later.", WriteSigning, Takes::Rotation, made("Rotated", &[])),
         post("/admin/v1/signing-keys/{kid}/retire", "The emergency: revoke all that a signing key signed.", WriteSigning, Takes::Why, ok("Rotated", &[])),
         get("/admin/v1/audit", "Who did what; the oldest first.", ReadAudit, &[Project, Actor, Act, Target, Time, Order, Part], ok("AuditEntries", &[])),
+        get("/admin/v1/webhooks", "Webhooks by id.", ReadWebhooks, &[Project, Part], ok("Webhooks", &[])),
+        Guarded { asks: &[Name], against: EDIT, ..post("/admin/v1/webhooks", "Make a webhook. Its signing secret is in this answer and nowhere else.", WriteWebhooks, Takes::NewWebhook, made("WebhookMade", MADE)) },
+        get("/admin/v1/webhooks/{webhook}", "A webhook.", ReadWebhooks, &[], ok("Webhook", TAG)),
+        edit(Patch, "/admin/v1/webhooks/{webhook}", "Change what is named of a webhook.", WriteWebhooks, Takes::WebhookPatch),
+        Guarded { against: CONFLICT, ..of(Delete, "/admin/v1/webhooks/{webhook}", "Delete a webhook, and what was on its way to it.", WriteWebhooks, ok("WebhookActed", &[])) },
+        post("/admin/v1/webhooks/{webhook}/rotate-secret", "Give a webhook a new signing secret; the old one signs beside it for a while.", WriteWebhooks, Takes::WebhookRotation, ok("WebhookRotated", TAG)),
+        post("/admin/v1/webhooks/{webhook}/test", "Send a webhook an event that is none.", WriteWebhooks, Takes::Nothing, accepted("WebhookActed")),
+        get("/admin/v1/webhooks/{webhook}/deliveries", "What was sent to a webhook and what is on its way, the newest first.", ReadWebhooks, &[Delivery, Part], ok("Deliveries", &[])),
+        post("/admin/v1/webhooks/{webhook}/deliveries/{message}/redeliver", "Send a message again, under the id that it has.", WriteWebhooks, Takes::Nothing, accepted("WebhookActed")),
         Guarded { speaks: admin::AUDIT_MEDIA_TYPES, against: MANY, ..get("/admin/v1/audit/export", "The log as a file, with its head as the last line or record. What is cut off lacks it.", ReadAudit, &[Project, Actor, Act, Target, Time, After, Format], ok("File", FILE)) },
         Guarded { speaks: &["text/event-stream"], against: MANY, ..get("/admin/v1/audit/follow", "Rows as they are written: an event `begin`, then `row` with the row as its data and its number as its id; something every five seconds, until the token ends.", ReadAudit, &[Project, Actor, Act, Target, Time, After, LastSeen], ok("Events", &[])) },
         Guarded { right: None, ..get("/admin/v1/nodes", "The running servers, and how far each follows. Any right will do.", ReadKeys, &[], ok("Nodes", &[])) }, ]

@@ -10,7 +10,10 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths, RefOr, Required, Schema};
 
 use crate::admin;
+use crate::domain::RoleName;
+use crate::domain::hygiene::MOST_DAYS;
 use crate::http::openapi::schemas::{text, whole, word};
+use crate::store::DELIVERY_STATES;
 
 use super::answers::Answers;
 use super::bodies::Takes;
@@ -86,7 +89,8 @@ impl Guarded {
         if self.asks.contains(&Asks::Name) {
             answers = answers.replayed(status);
         }
-        if self.path.contains('{') || self.takes == Takes::NewKey || self.path == "/admin/v1/keys" {
+        let names_some = matches!(self.takes, Takes::NewKey | Takes::NewWebhook);
+        if self.path.contains('{') || names_some || self.path == "/admin/v1/keys" {
             answers = answers
                 .problem(StatusCode::NOT_FOUND, "There is no such thing, as far as the token reaches.");
         }
@@ -121,6 +125,14 @@ impl Asks {
             }
             Self::Project => vec![query("project", some(64))],
             Self::State => vec![query("state", word(&["active", "blocked", "deleted"]))],
+            Self::Role => vec![query("role", some(RoleName::LONGEST))],
+            Self::Unused => vec![query("unused_days", between(1, MOST_DAYS.into()))],
+            Self::NeverUsed => vec![query("never_used", word(&["true"]))],
+            Self::Expiring => vec![query("expiring_days", between(1, MOST_DAYS.into()))],
+            Self::OverBroad => {
+                vec![query("over_broad_days", between(1, MOST_DAYS.into())), query("log_until", whole())]
+            }
+            Self::Delivery => vec![query("state", word(&DELIVERY_STATES))],
             Self::Text => vec![query("q", some(512))],
             Self::Key => vec![query("key", some(128))],
             Self::Subject => vec![query("sub", some(512))],

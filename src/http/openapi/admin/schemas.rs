@@ -5,8 +5,12 @@ use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 
 use crate::admin;
 use crate::domain::applied::Standing;
+use crate::domain::hygiene::Finding;
+use crate::domain::webhook::{Outcome, WebhookState};
 use crate::http::openapi::schemas::Needed::{Always, Perhaps};
 use crate::http::openapi::schemas::{any_of, list, open, text, whole, word};
+
+use crate::store::DELIVERY_STATES;
 
 use super::bodies::algorithm;
 
@@ -22,6 +26,8 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
     all.push(("Document", ObjectBuilder::new().schema_type(Type::Object).into()));
     let pages = [
         ("Key", key()),
+        ("KeyFound", [key(), life()].concat()),
+        ("KeyHygiene", key_hygiene()),
         ("Secret", secret()),
         ("Project", project()),
         ("Scope", vec![("scope", text()), ("description", text()), ("includes", list(text()))]),
@@ -32,6 +38,8 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
         ("SigningKey", signing_key()),
         ("AuditEntry", audit_entry()),
         ("Node", node()),
+        ("Webhook", webhook()),
+        ("Delivery", delivery()),
     ];
     for (name, members) in pages {
         all.push((name, object(members)));
@@ -55,14 +63,18 @@ pub(super) fn all() -> Vec<(&'static str, RefOr<Schema>)> {
             object([project(), vec![("default_audience", text()), ("audiences", list(text()))]].concat()),
         ),
         ("ProjectEdited", project_edited()),
+        ("WebhookMade", with_secret(webhook())),
+        ("WebhookRotated", with_secret(vec![("webhook", text()), ("old_ends_at", time()), ("seq", whole())])),
+        ("WebhookActed", object(vec![("webhook", text()), ("seq", nullable(whole()))])),
         ("TokenRevoked", awaited(vec![("jti", text()), ("project", text()), ("position", whole())])),
         ("Rotated", object(vec![("retired", nullable(text())), ("new", nullable(named("SigningKey")))])),
     ]);
     all
 }
 
-const PAGES: [(&str, &str); 11] = [
-    ("Keys", "Key"),
+const PAGES: [(&str, &str); 14] = [
+    ("Keys", "KeyFound"),
+    ("Hygiene", "KeyHygiene"),
     ("Secrets", "Secret"),
     ("Projects", "Project"),
     ("Scopes", "Scope"),
@@ -73,6 +85,8 @@ const PAGES: [(&str, &str); 11] = [
     ("SigningKeys", "SigningKey"),
     ("AuditEntries", "AuditEntry"),
     ("Nodes", "Node"),
+    ("Webhooks", "Webhook"),
+    ("Deliveries", "Delivery"),
 ];
 
 fn named(name: &str) -> RefOr<Schema> {
@@ -160,6 +174,25 @@ fn key() -> Members {
         ("expires_at", nullable(time())),
         ("position", whole()),
     ]
+}
+
+fn life() -> Members {
+    vec![("last_used_at", nullable(time())), ("ends_at", nullable(time()))]
+}
+
+fn key_hygiene() -> Members {
+    let mut members = vec![
+        ("key_id", text()),
+        ("project", text()),
+        ("name", text()),
+        ("state", word(&["active", "blocked"])),
+        ("role", nullable(text())),
+        ("findings", list(word(&Finding::ALL.map(Finding::as_str)))),
+        ("unused_permissions", nullable(list(text()))),
+        ("since", time()),
+    ];
+    members.extend(life());
+    members
 }
 
 fn of_a_key_alone() -> Members {
@@ -269,6 +302,34 @@ fn audit_entry() -> Members {
     members.extend(["address", "project"].map(|name| (name, nullable(text()))));
     members.push(("detail", ObjectBuilder::new().schema_type(Type::Object).into()));
     members
+}
+
+fn webhook() -> Members {
+    vec![
+        ("webhook", text()),
+        ("project", nullable(text())),
+        ("url", text()),
+        ("events", list(text())),
+        ("description", text()),
+        ("state", word(&WebhookState::ALL.map(WebhookState::as_str))),
+        ("failing_since", nullable(time())),
+        ("created_at", time()),
+        ("seq", whole()),
+    ]
+}
+
+fn delivery() -> Members {
+    vec![
+        ("message", text()),
+        ("event", text()),
+        ("state", word(&DELIVERY_STATES)),
+        ("attempts", whole()),
+        ("created_at", time()),
+        ("next_at", nullable(time())),
+        ("tried_at", nullable(time())),
+        ("outcome", nullable(word(&Outcome::WORDS))),
+        ("status", nullable(between(100, 999))),
+    ]
 }
 
 fn node() -> Members {
