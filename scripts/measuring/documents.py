@@ -29,6 +29,7 @@ def check(part, examples, executable):
     with tempfile.TemporaryDirectory() as folder:
         patient = {f"PORTCULLIS_THROTTLE_{what}_FAILURES": "1000000" for what in ["KEY", "ADDRESS"]}
         listen = ["--listen-public", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0", "--revocation-poll", "200ms"]
+        listen += ["--webhooks-allow-networks", "127.0.0.0/8"]
         command = [executable, "serve", "--data-dir", folder, *listen, "--log-level", "error"]
         server = Process(command, os.environ | patient)
         admin = json.loads(pathlib.Path(folder, "admin-key.json").read_text())

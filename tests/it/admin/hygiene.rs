@@ -98,7 +98,6 @@ async fn permissions_by_which_nothing_was_granted_are_named_as_far_as_that_can_b
     let project = shop.project.id.to_string();
     let support = json!({ "role": "support", "permissions": ["refunds", "reports"] });
     assert_eq!(admin.post(&format!("/admin/v1/projects/{project}/roles"), &support).await.status, 201);
-    let made = app.now();
     let make = async |name: &str, permissions: &[&str], role: Option<&str>| {
         let mut body = key_of(&project, name, permissions);
         body["role"] = json!(role);
@@ -123,15 +122,15 @@ async fn permissions_by_which_nothing_was_granted_are_named_as_far_as_that_can_b
     let page = report("").await;
     assert_eq!(names(&page), ["broad", "idle"], "{page}");
     let found = row(&page, "broad");
+    assert_eq!(found["since"], app.now(), "not before it was made");
     // `api` includes what was granted; what introspects leaves no trace in the log.
     assert_eq!(found["unused_permissions"], json!(["orders:*", "refunds"]));
-    assert_eq!((&found["findings"], &found["since"]), (&json!(["over_broad"]), &json!(made)));
-    assert_eq!(found["role"], "support");
+    assert_eq!((&found["findings"], &found["role"]), (&json!(["over_broad"]), &json!("support")));
     assert_eq!(names(&report(&format!("&key={}", broad.id)).await), ["broad"]);
-    let limited = report("&limit=1").await;
-    let rest = report(&format!("&limit=2&cursor={}", limited["next"].as_str().unwrap())).await;
-    let both: usize = [&limited, &rest].iter().map(|page| page["items"].as_array().unwrap().len()).sum();
-    assert_eq!((both, &rest["next"]), (2, &json!(null)));
+    let first = report("&limit=1").await;
+    let rest = report(&format!("&limit=2&cursor={}", first["next"].as_str().unwrap())).await;
+    assert_eq!([names(&first), names(&rest)].concat().len(), 2);
+    assert_eq!(rest["next"], Value::Null);
 
     // Ten days later it is a matter of how far one looks.
     app.pass(10 * DAY).await;

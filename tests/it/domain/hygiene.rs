@@ -28,7 +28,9 @@ fn looked_at(holder: &Holder, around: &Around, requests: &[Request]) -> (Vec<Sco
     let granted = requests.iter().filter_map(|request| request.put_to(&record).ok());
     let granted: Vec<ScopeSet> = granted.map(|grant| grant.claims.scope).collect();
     let mut unneeded = Unneeded::of(&project(), record.permissions(), &around.0);
-    granted.iter().for_each(|scope| unneeded.granted(scope));
+    for scope in &granted {
+        unneeded.granted(scope);
+    }
     let unused = unneeded.permissions();
     (granted, unused)
 }

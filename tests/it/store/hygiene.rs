@@ -6,7 +6,7 @@ use std::time::Duration;
 use portcullis::domain::authority::Reach;
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::hygiene::Neglect;
-use portcullis::domain::{KeyDetails, KeyId, LastUse, SecretDigest, Timestamp, TokenId};
+use portcullis::domain::{KeyDetails, KeyId, LastUse, LiveTokenLimits, SecretDigest, Timestamp, TokenId};
 use portcullis::store::{FoundKey, IssuedToken, SecretUse, WantedGrants, WantedKeys, first_of, minted_after};
 
 use super::database::Database;
@@ -137,7 +137,7 @@ async fn what_keys_were_granted_is_read_slice_by_slice(db: &Database) {
         let record = [&one, &two, &other][usize::try_from(n % 3).unwrap()];
         let at = later(n * 10);
         let scope = format!("s{}", n % 7);
-        let limits = Default::default();
+        let limits = LiveTokenLimits::default();
         let (jti, scope_set) = (jti_of(at), scope.parse().unwrap());
         tokens.push(IssuedToken { jti, scope: scope_set, issued_at: at, limits, ..token(record) });
         if n % 3 != 2 && (100..300).contains(&(n * 10)) {

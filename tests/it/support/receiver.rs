@@ -257,8 +257,9 @@ async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), reply: Reply
         Reply::Headed(status, lines) => stream.write_all(head(status, &lines).as_bytes()).await?,
         Reply::Endless => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10485760000\r\n\r\n").await?;
+            let some = vec![b'x'; 65536];
             loop {
-                stream.write_all(&[b'x'; 65536]).await?;
+                stream.write_all(&some).await?;
             }
         }
         Reply::EndlessHead => {

@@ -83,7 +83,7 @@ async fn every_act_on_a_key_is_told_and_no_secret_is_in_anything_that_is_sent() 
     for act in [KeyAct::Block, KeyAct::Unblock, KeyAct::RevokeTokens] {
         app.shell.act_on_key(&key.id, act, &why).await.unwrap();
     }
-    let (_, regenerated) = app.shell.regenerate(&key.id, Duration::from_secs(60), &why).await.unwrap();
+    let (_, regenerated) = app.shell.regenerate(&key.id, Duration::from_mins(1), &why).await.unwrap();
     let (_, added) = app.shell.add_secret(&key.id, None, &why).await.unwrap();
     app.shell.expire_secret(&key.id, &added.id, Duration::ZERO, &why).await.unwrap();
     app.shell.act_on_key(&key.id, KeyAct::Delete, &why).await.unwrap();
