@@ -162,10 +162,10 @@ impl Server {
         let witness = witness(copy.clone(), records.clone());
         let uses = Arc::new(Uses::new(store.clone(), clock.clone()));
         let (throttle, pepper) = (throttled(throttle, &clock), data_keys.pepper.clone());
-        let authenticator = Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone());
         let (issuance, writer) = IssuanceLog::start(issued.clone(), clock.clone());
-        let webhooks = Arc::new(sender(&store, &clock, &entropy, &data_keys, webhook_networks));
         let server = Self {
+            authenticator: Authenticator::new(records, uses.clone(), throttle, pepper, clock.clone()),
+            webhooks: Arc::new(sender(&store, &clock, &entropy, &data_keys, webhook_networks)),
             retention: Retention::new(issued, clock.clone(), issuance_retention),
             revoking: Rate::per_second(REVOCATIONS_PER_SECOND, clock.clone()),
             verified: VerifiedTokens::new(&entropy.bytes(), VERIFIED_TOKENS),
@@ -176,13 +176,11 @@ impl Server {
             keyring,
             copy,
             sync,
-            authenticator,
             uses,
             metrics: Metrics::default(),
             streams: Arc::default(),
             audit_streams: Arc::new(Streams::at_most(AUDIT_STREAMS_PER_KEY)),
             issuance,
-            webhooks,
             client_address,
             default_project,
             leak_signers,
