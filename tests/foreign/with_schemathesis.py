@@ -61,6 +61,10 @@ PARTS = {
 }
 
 
+# A signature over the very bytes of the body is not made up: what is answered to one, tests/it/leaks shows.
+SIGNED = ["POST /v1/leaks/signed"]
+
+
 class Seen:
     """What was answered: how often an operation was answered with a status."""
 
@@ -75,7 +79,8 @@ class Seen:
 
     def undone(self):
         """The operations that were never carried out."""
-        return [name for name, seen in self.statuses.items() if not any(200 <= status < 300 for status in seen)]
+        done = [name for name, seen in self.statuses.items() if any(200 <= status < 300 for status in seen)]
+        return [name for name in self.statuses if name not in done + SIGNED]
 
     def report(self):
         for name, seen in sorted(self.statuses.items()):
