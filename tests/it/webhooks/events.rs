@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use axum::http::Method;
 use portcullis::domain::audit::Act;
 use portcullis::domain::webhook::{EVENTS, GROUPS, WebhookState, event_of};
 use portcullis::keys::acts::{KeyAct, Why};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{App, Receiver, deliveries};
 
@@ -87,6 +88,11 @@ async fn every_act_on_a_key_is_told_and_no_secret_is_in_anything_that_is_sent() 
     let (_, regenerated) = app.shell.regenerate(&key.id, Duration::from_mins(1), &why).await.unwrap();
     let (_, added) = app.shell.add_secret(&key.id, None, &why).await.unwrap();
     app.shell.expire_secret(&key.id, &added.id, Duration::ZERO, &why).await.unwrap();
+    app.follow().await;
+    let secrets = [regenerated.expose()];
+    let found = json!({ "secrets": secrets, "source": "content", "url": "https://stays-at-home.example/" });
+    assert_eq!(app.request(Method::POST, "/v1/leaks").json(&found).send().await.status, 202);
+    app.shell.clear_flags(&key.id, &why).await.unwrap();
     app.shell.act_on_key(&key.id, KeyAct::Delete, &why).await.unwrap();
     for secret in [regenerated.expose(), added.secret.expose()] {
         crate::support::is_secret("a further secret", secret);
@@ -107,6 +113,7 @@ async fn every_act_on_a_key_is_told_and_no_secret_is_in_anything_that_is_sent() 
         added.secret.expose(),
         &signing,
         "stays at home",
+        "stays-at-home",
         "192.0.2.",
         "orders",
     ] {
