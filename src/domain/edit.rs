@@ -99,6 +99,14 @@ pub struct KeyChange {
     pub once: Option<Once>,
 }
 
+impl KeyChange {
+    /// The positions of key and project that it was decided on.
+    #[must_use]
+    pub const fn expected(&self) -> (Position, Position) {
+        (self.expected_changed, self.expected_project)
+    }
+}
+
 impl KeyEdit {
     /// What the audit log calls it.
     #[must_use]

@@ -158,11 +158,7 @@ async fn expect_unchanged(
             .bind(id.as_str())
             .fetch_optional(connection)
             .await?;
-    match changed {
-        None => Err(Error::Missing("project")),
-        Some(changed) if changed == rows::stored(expected) => Ok(()),
-        Some(_) => Err(Error::Conflict),
-    }
+    rows::expect_project(changed, Some(expected))
 }
 
 async fn edit(

@@ -16,6 +16,7 @@ on_every_engine!(founded:
     a_role_that_keys_have_is_not_deleted,
     a_key_does_not_get_a_role_that_is_not_there,
     an_edit_of_a_key_decided_before_its_role_was_edited_conflicts,
+    a_key_decided_before_its_role_was_edited_is_not_made,
 );
 
 fn name(raw: &str) -> RoleName {
@@ -177,4 +178,17 @@ async fn an_edit_of_a_key_decided_before_its_role_was_edited_conflicts(db: &Data
     let given = KeyDetails { role: Some(name("support")), ..record.key.details.clone() };
     let stale = KeyEdit::Details { details: given, role: "x".parse().unwrap() };
     assert_refused!(db.change_key(&key_change(&record, stale)).await, Error::Conflict);
+}
+
+async fn a_key_decided_before_its_role_was_edited_is_not_made(db: &Database) {
+    make(db, "support", "x").await;
+    let mut new = new_key(shop());
+    new.key.details.role = Some(name("support"));
+    new.decided_on = Some(db.project(&shop()).await.unwrap().unwrap().changed);
+    edit(db, "support", "y").await.unwrap();
+    let before = db.traces().await;
+    assert_refused!(db.create_key(&new).await, Error::Conflict);
+    assert_eq!(db.traces().await, before);
+    new.decided_on = Some(db.project(&shop()).await.unwrap().unwrap().changed);
+    db.create_key(&new).await.unwrap();
 }
