@@ -30,6 +30,7 @@ def check(part, examples, executable):
         patient = {f"PORTCULLIS_THROTTLE_{what}_FAILURES": "1000000" for what in ["KEY", "ADDRESS"]}
         listen = ["--listen-public", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0", "--revocation-poll", "200ms"]
         listen += ["--webhooks-allow-networks", "127.0.0.0/8"]
+        listen += ["--leaks-signers", str(ROOT / "tests/foreign/signers.json")]
         command = [executable, "serve", "--data-dir", folder, *listen, "--log-level", "error"]
         server = Process(command, os.environ | patient)
         admin = json.loads(pathlib.Path(folder, "admin-key.json").read_text())

@@ -133,6 +133,12 @@ impl Expiry {
     }
 }
 
+/// A text that a row may contain, as the administrators' API takes it.
+pub(super) fn looked_for(text: &str) -> Result<String, &'static str> {
+    let fits = (1..=512).contains(&text.len()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err("write 1 to 512 bytes without control characters") }
+}
+
 /// A limit of live tokens; without a number there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit(pub(super) Option<NonZeroU32>);

@@ -13,14 +13,18 @@ use crate::cli::failure::Failure;
 use crate::cli::output::{Report, write_fields};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
+use crate::domain::audit::Broken;
 
-use super::{BATCH, newest, rows_after};
+use super::filter::Filter;
+use super::{newest, rows_after};
 
 /// Elsewhere than on a terminal, a line after so many batches.
 const BATCHES: u32 = 100;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    filter: Filter,
     /// One JSON object or one CSV record for each row; the last one is the head.
     #[arg(long, value_parser = format(), default_value = AuditFormat::JsonLines.as_str())]
     format: AuditFormat,
@@ -83,35 +87,42 @@ impl From<io::Error> for Stopped {
     }
 }
 
-/// Writes the rows that are there when it begins, and the newest of them as the head; answers how many, and
+/// Writes the wanted rows that are there when it begins, and the newest of them as the head; answers how many, and
 /// that head.
 async fn write_all(
     session: &Session,
     args: &Args,
     out: &mut impl Write,
-) -> Result<(u64, AuditHead), Stopped> {
-    let head = AuditHead::of(&newest(session).await.map_err(Stopped::Failed)?);
-    let total = u64::try_from(head.rows - args.after).unwrap_or_default();
+) -> Result<(u64, Option<AuditHead>), Stopped> {
+    let wanted = args.filter.wanted(session.clock.now());
+    let head = newest(session, &wanted).await.map_err(Stopped::Failed)?.as_ref().map(AuditHead::of);
+    let is_whole = args.filter.is_none() && session.house.limited_to().is_none();
+    if head.is_none() && is_whole {
+        return Err(Stopped::Failed(Broken::Missing(1).into()));
+    }
+    let end = head.as_ref().map_or(0, |head| head.rows);
+    // How many of a part will come nobody knows before.
+    let total = is_whole.then(|| u64::try_from(end - args.after).unwrap_or_default());
     let mut progress = if args.output.is_none() && io::stdout().is_terminal() {
         // A bar would stand among the rows.
         Progress::Lines { steps: 0, every: BATCHES }
     } else {
-        Progress::of(Some(total), BATCHES)
+        Progress::of(total, BATCHES)
     };
     let (mut after, mut written) = (args.after, 0);
     out.write_all(args.format.beginning().as_bytes())?;
-    while after < head.rows {
-        let rows = rows_after(session, after, BATCH).await.map_err(Stopped::Failed)?;
+    while after < end {
+        let rows = rows_after(session, &wanted, after).await.map_err(Stopped::Failed)?;
         let Some(last) = rows.last() else { break };
         after = last.row.seq;
-        for sealed in rows.into_iter().take_while(|sealed| sealed.row.seq <= head.rows) {
+        for sealed in rows.into_iter().take_while(|sealed| sealed.row.seq <= end) {
             args.format.row(&sealed.into(), out)?;
             written += 1;
         }
         progress.moved(written, || format!("{written} rows"));
     }
     progress.end();
-    args.format.end(Some(&head), out)?;
+    args.format.end(head.as_ref(), out)?;
     out.flush()?;
     Ok((written, head))
 }
@@ -123,14 +134,14 @@ struct Exported {
     #[serde(rename = "exported")]
     rows_written: u64,
     #[serde(flatten)]
-    head: AuditHead,
+    head: Option<AuditHead>,
 }
 
 impl Report for Exported {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let output = self.output.display().to_string();
-        let (exported, head) =
-            (self.rows_written.to_string(), format!("{}:{}", self.head.rows, self.head.head));
-        write_fields(out, &[("output", output), ("exported", exported), ("head", head)])
+        let mut fields = vec![("output", output), ("exported", self.rows_written.to_string())];
+        fields.extend(self.head.as_ref().map(|head| ("head", format!("{}:{}", head.rows, head.head))));
+        write_fields(out, &fields)
     }
 }

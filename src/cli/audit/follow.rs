@@ -7,22 +7,24 @@ use tokio::time::sleep;
 use crate::admin::view::AuditEntry;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
+use crate::store::WantedAudit;
 
-use super::{BATCH, newest, rows_after};
+use super::filter::everything;
+use super::{newest, rows_after};
 
 /// How often it is looked for rows.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// The rows after this one, else those that come. A log that cannot be read for a while is read again later:
+/// The rows that are wanted after this one, else those that come. A log that cannot be read for a while is read again later:
 /// nothing is left out.
-pub(super) async fn run(session: &Session, after: Option<i64>) -> Result<(), Failure> {
+pub(super) async fn run(session: &Session, wanted: WantedAudit, after: Option<i64>) -> Result<(), Failure> {
     let mut after = match after {
         Some(after) => after,
-        None => newest(session).await?.row.seq,
+        None => newest(session, &everything()).await?.map_or(0, |last| last.row.seq),
     };
     let mut failing = false;
     loop {
-        let rows = match rows_after(session, after, BATCH).await {
+        let rows = match rows_after(session, &wanted, after).await {
             Err(failure) if failure.may_pass() => {
                 if !failing {
                     session.output.warn(&format!("{failure}; it is tried again"));

@@ -1,6 +1,7 @@
 //! `portcullis audit …`: the log of acts, and whether it is still what was written.
 
 mod export;
+mod filter;
 mod follow;
 
 use std::fs::File;
@@ -12,11 +13,13 @@ use serde::Serialize;
 use crate::admin::view::{AuditEntry, AuditHead, hex};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Broken, Chain, Head, InvalidHead};
-use crate::store::SealedRow;
+use crate::store::{SealedRow, WantedAudit};
 
 use super::failure::Failure;
 use super::output::{Page, Report, Row, write_fields};
 use super::session::Session;
+
+use filter::{Filter, everything};
 
 /// How many rows are read at once.
 const BATCH: u32 = 1000;
@@ -25,12 +28,17 @@ const BATCH: u32 = 1000;
 pub(super) enum Command {
     /// List who did what, the oldest first.
     List {
+        #[command(flatten)]
+        filter: Filter,
         /// Only rows after this one [default: from the first on; with --follow, those that come].
         #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(i64).range(0..))]
         after: Option<i64>,
         /// Go on with each row that is written, until it is interrupted; with --json an object a line.
-        #[arg(long, conflicts_with = "limit")]
+        #[arg(long, conflicts_with_all = ["limit", "newest"])]
         follow: bool,
+        /// The newest first; --after then gives those before a row.
+        #[arg(long)]
+        newest: bool,
         /// At most so many.
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -57,9 +65,13 @@ pub(super) struct Kept {
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Self::List { after, follow: true, limit: _ } => follow::run(session, after).await,
-            Self::List { after, follow: false, limit } => {
-                list(session, after.unwrap_or_default(), limit).await
+            Self::List { filter, after, follow: true, .. } => {
+                follow::run(session, filter.wanted(session.clock.now()), after).await
+            }
+            Self::List { filter, after, follow: false, newest: newest_first, limit } => {
+                // One more tells whether there is another page.
+                let wanted = filter.wanted(session.clock.now());
+                list(session, &WantedAudit { newest_first, after, limit: limit + 1, ..wanted }).await
             }
             Self::Export(args) => export::run(session, args).await,
             Self::Head => head(session).await,
@@ -68,15 +80,15 @@ impl Command {
     }
 }
 
-async fn list(session: &Session, after: i64, limit: u32) -> Result<(), Failure> {
-    let rows = rows_after(session, after, limit + 1).await?;
-    let rows = rows.into_iter().map(AuditEntry::from).collect();
-    session.output.show(&Page::cut(rows, limit, |last: &AuditEntry| last.seq.to_string()))
+async fn list(session: &Session, wanted: &WantedAudit) -> Result<(), Failure> {
+    let rows = session.house.audit(wanted).await?.into_iter().map(AuditEntry::from).collect();
+    session.output.show(&Page::cut(rows, wanted.limit - 1, |last: &AuditEntry| last.seq.to_string()))
 }
 
 async fn head(session: &Session) -> Result<(), Failure> {
     whole(session)?;
-    session.output.show(&AuditHead::of(&newest(session).await?))
+    let last = newest(session, &everything()).await?.ok_or(Broken::Missing(1))?;
+    session.output.show(&AuditHead::of(&last))
 }
 
 /// Whether there is more to be seen than rows of one project: the chain runs through all of them.
@@ -87,14 +99,15 @@ fn whole(session: &Session) -> Result<(), Failure> {
     Err(Failure::Usage(why))
 }
 
-/// The last row, unchecked.
-async fn newest(session: &Session) -> Result<SealedRow, Failure> {
-    Ok(session.house.newest_audit().await?.ok_or(Broken::Missing(1))?)
+/// The last of the rows that are wanted, unchecked.
+async fn newest(session: &Session, wanted: &WantedAudit) -> Result<Option<SealedRow>, Failure> {
+    let newest = WantedAudit { newest_first: true, after: None, limit: 1, ..wanted.clone() };
+    Ok(session.house.audit(&newest).await?.pop())
 }
 
-/// The rows after this one, at most so many.
-async fn rows_after(session: &Session, after: i64, limit: u32) -> Result<Vec<SealedRow>, Failure> {
-    session.house.audit(after, limit).await
+/// A batch of those that come after this row.
+async fn rows_after(session: &Session, wanted: &WantedAudit, after: i64) -> Result<Vec<SealedRow>, Failure> {
+    session.house.audit(&WantedAudit { after: Some(after), limit: BATCH, ..wanted.clone() }).await
 }
 
 async fn verify(session: &Session, kept: Option<Head>) -> Result<(), Failure> {
@@ -103,7 +116,7 @@ async fn verify(session: &Session, kept: Option<Head>) -> Result<(), Failure> {
     // A row may have been put before the first.
     let mut after = i64::MIN;
     loop {
-        let rows = rows_after(session, after, BATCH).await?;
+        let rows = rows_after(session, &everything(), after).await?;
         if rows.is_empty() {
             let head = written(chain.end()?);
             return session.output.show(&Verified { head, kept: kept.map(|kept| kept.seq) });

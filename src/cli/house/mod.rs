@@ -21,12 +21,12 @@ use crate::domain::hygiene::Days;
 use crate::domain::leak::OnLeak;
 use crate::domain::signing_key::Line;
 use crate::domain::{
-    Audience, CatalogueScope, KeyDetails, KeyId, Position, ProjectId, ProjectKind, RoleDetails, RoleName,
-    Scope, ScopeSet, Secret, SecretId, SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
+    Audience, CatalogueScope, KeyDetails, KeyId, KeyState, Position, ProjectId, ProjectKind, RoleDetails,
+    RoleName, Scope, ScopeSet, Secret, SecretId, SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
 };
 use crate::keys::acts::{Done, KeyAct, Why};
 use crate::keys::secret_acts::Made;
-use crate::store::SealedRow;
+use crate::store::{SealedRow, WantedAudit, WantedTokens};
 
 use super::failure::Failure;
 
@@ -46,10 +46,14 @@ pub(super) trait House: Keys + Hygiene + Projects + Roles + Tokens + Webhooks + 
     }
 }
 
-/// Which keys of a project are wanted: those of which all holds that is named here.
-#[derive(Debug)]
+/// Which keys are wanted: those of which all holds that is named here.
+#[derive(Debug, Default)]
 pub(super) struct WhichKeys {
-    pub(super) project: ProjectId,
+    /// Else of every project that whoever asks may see.
+    pub(super) project: Option<ProjectId>,
+    /// Their id or name contains it.
+    pub(super) text: Option<String>,
+    pub(super) state: Option<KeyState>,
     pub(super) role: Option<RoleName>,
     /// Their secrets were reported as leaked.
     pub(super) flagged: bool,
@@ -74,7 +78,7 @@ pub(super) trait Keys: Send + Sync {
     async fn create_key(&self, project: &ProjectId, details: KeyDetails)
     -> Result<(KeyRow, Secret), Failure>;
 
-    /// A project's keys by id.
+    /// Keys by id.
     async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure>;
 
     async fn key(&self, id: &KeyId) -> Result<KeyWhole, Failure>;
@@ -134,14 +138,8 @@ pub(super) trait Hygiene: Send + Sync {
 /// Tokens that were issued.
 #[async_trait]
 pub(super) trait Tokens: Send + Sync {
-    /// Those that a key minted, the newest first; those that come after `after` in that order.
-    async fn tokens(
-        &self,
-        key: &KeyId,
-        since: Option<Timestamp>,
-        after: Option<TokenId>,
-        limit: u32,
-    ) -> Result<Page<TokenRow>, Failure>;
+    /// Those that are wanted, the newest first.
+    async fn tokens(&self, wanted: WantedTokens) -> Result<Page<TokenRow>, Failure>;
 
     async fn revoke_token(
         &self,
@@ -257,11 +255,8 @@ pub(super) trait Whole: Send + Sync {
 
     async fn nodes(&self) -> Result<Vec<NodeRow>, Failure>;
 
-    /// Rows of the audit log after this one, the oldest first.
-    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Failure>;
-
-    /// The last row of the audit log.
-    async fn newest_audit(&self) -> Result<Option<SealedRow>, Failure>;
+    /// Rows of the audit log.
+    async fn audit(&self, wanted: &WantedAudit) -> Result<Vec<SealedRow>, Failure>;
 }
 
 /// What was done, and whom it has reached.

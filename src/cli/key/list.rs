@@ -7,13 +7,19 @@ use crate::cli::output::{Row, joined};
 use crate::cli::session::Session;
 use crate::cli::values;
 use crate::domain::hygiene::Days;
-use crate::domain::{KeyId, ProjectId, RoleName, Timestamp};
+use crate::domain::{KeyId, KeyState, ProjectId, RoleName, Timestamp};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The project.
+    /// Only those of this project.
     #[arg(long, value_name = "ID")]
-    project: ProjectId,
+    project: Option<ProjectId>,
+    /// Only those whose id or name contains this, whatever the case of its letters.
+    #[arg(long, value_name = "TEXT", value_parser = values::looked_for)]
+    search: Option<String>,
+    /// Only those that are active, blocked or deleted.
+    #[arg(long, value_name = "STATE")]
+    state: Option<KeyState>,
     /// Only those that have this role.
     #[arg(long, value_name = "NAME")]
     role: Option<RoleName>,
@@ -38,8 +44,9 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn list(session: &Session, args: Args) -> Result<(), Failure> {
-    let Args { project, role, flagged, unused, never_used, expiring, after, limit } = args;
-    let which = WhichKeys { project, role, flagged, unused, never_used, expiring, after, limit };
+    let Args { project, search: text, state, role, flagged, unused, never_used, expiring, after, limit } =
+        args;
+    let which = WhichKeys { project, text, state, role, flagged, unused, never_used, expiring, after, limit };
     session.output.show(&session.house.keys(which).await?)
 }
 
@@ -78,12 +85,13 @@ pub(super) async fn hygiene(session: &Session, args: HygieneArgs) -> Result<(), 
 impl Row for KeyFound {
     const NOTHING: &'static str = "There are no such API keys.";
     const COLUMNS: &'static [&'static str] =
-        &["key_id", "name", "state", "permissions", "role", "allowlist", "last used", "ends"];
+        &["key_id", "project", "name", "state", "permissions", "role", "allowlist", "last used", "ends"];
 
     fn cells(&self) -> Vec<String> {
         let key = &self.key;
         vec![
             key.key_id.to_string(),
+            key.project.to_string(),
             key.name.clone(),
             if key.flags.is_empty() { key.state.to_string() } else { format!("{}, flagged", key.state) },
             joined(&key.permissions, "-"),

@@ -24,7 +24,7 @@ pub(super) enum Command {
     Create(create::Args),
     /// Bring in keys with ids and secrets of their own; run again, it goes on where it stopped.
     Import(import::Args),
-    /// List a project's keys, deleted ones too.
+    /// List keys, deleted ones too: a project's, or all; those that fit what is looked for.
     List(list::Args),
     /// Which keys, and which of their permissions, somebody might do without: unused, expiring, over-broad.
     Hygiene(list::HygieneArgs),

@@ -16,7 +16,7 @@ pub(super) use ask::exchange;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// List the tokens that a key minted, the newest first, as long as the log keeps them.
+    /// List the tokens that were minted, the newest first, as long as the log keeps them.
     List(list::Args),
     /// Revoke one token, by its id, and all that were exchanged from it.
     Revoke(revoke::Args),

@@ -55,6 +55,9 @@ impl Report {
     pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
         let Raw { secrets: texts, source, url } =
             serde_json::from_slice(body).map_err(|_| Unreadable::Shape)?;
+        if texts.len() > MOST_SECRETS {
+            return Err(Unreadable::TooMany);
+        }
         let mut secrets: Vec<Secret> = Vec::new();
         for text in texts.into_iter().map(Zeroizing::new).filter(|text| !text.is_empty()) {
             let within = secrets_in(text.as_bytes()).map(|found| &text[found.at..found.at + found.length]);
@@ -169,6 +172,8 @@ mod tests {
             |n: usize| serde_json::json!({ "secrets": (0..n).map(|n| n.to_string()).collect::<Vec<_>>() });
         assert_eq!(report(&many(MOST_SECRETS).to_string()).unwrap().len(), MOST_SECRETS);
         assert_eq!(report(&many(MOST_SECRETS + 1).to_string()), Err(Unreadable::TooMany));
+        let again = serde_json::json!({ "secrets": vec!["a"; MOST_SECRETS + 1] });
+        assert_eq!(report(&again.to_string()), Err(Unreadable::TooMany), "as the document says");
     }
 
     #[test]

@@ -9,8 +9,11 @@ use utoipa::openapi::{ContentBuilder, HttpMethod, ObjectBuilder, PathItem, Paths
 
 use super::answers::Answers;
 use super::schemas::Needed::{Always, Perhaps};
-use super::schemas::{any_of, closed, list, nonce, open, refused_with, scope, some_text, text, whole, word};
+use super::schemas::{
+    any_of, closed, list, nonce, nullable, open, refused_with, scope, some_of, some_text, text, whole, word,
+};
 use crate::domain::Reason;
+use crate::domain::leak::report::{MOST_SECRETS, MOST_SIGNED};
 use crate::forward_auth;
 use crate::leaks;
 use crate::oauth::{self, error_codes};
@@ -224,9 +227,9 @@ fn leaks() -> OperationBuilder {
     let what = "It was read. What became of it is not told.";
     let answers = refusing_reports(Answers::new().good(StatusCode::ACCEPTED, what, "Received"));
     let report = closed(vec![
-        ("secrets", list(text()), Always),
-        ("source", text(), Perhaps),
-        ("url", text(), Perhaps),
+        ("secrets", some_of(text(), MOST_SECRETS), Always),
+        ("source", nullable(text()), Perhaps),
+        ("url", nullable(text()), Perhaps),
     ]);
     operation("Report leaked secrets; each is its own proof.", answers).request_body(Some(json(report)))
 }
@@ -248,13 +251,13 @@ fn signed_leaks() -> OperationBuilder {
     let report = open(vec![
         ("token", text(), Always),
         ("type", text(), Always),
-        ("url", text(), Perhaps),
-        ("source", text(), Perhaps),
+        ("url", nullable(text()), Perhaps),
+        ("source", nullable(text()), Perhaps),
     ]);
     operation("Report leaked secrets in the format of GitHub's secret scanning.", refusing_reports(answers))
         .parameter(header(&leaks::IDENTIFIER, "The id of a key that the operator has named."))
         .parameter(header(&leaks::SIGNATURE, "ECDSA P-256 SHA-256 over the body, DER in Base64."))
-        .request_body(Some(json(list(report.into()))))
+        .request_body(Some(json(some_of(report.into(), MOST_SIGNED))))
 }
 
 fn document(what: &str, schema: &str) -> OperationBuilder {

@@ -65,6 +65,16 @@ pub(super) fn list(items: RefOr<Schema>) -> RefOr<Schema> {
     ArrayBuilder::new().items(items).into()
 }
 
+/// A list that is neither empty nor longer than so many.
+pub(super) fn some_of(items: RefOr<Schema>, most: usize) -> RefOr<Schema> {
+    ArrayBuilder::new().items(items).min_items(Some(1)).max_items(Some(most)).into()
+}
+
+/// The same, or null, which is as if it were not there.
+pub(super) fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
+    any_of([schema, ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).into()])
+}
+
 pub(super) fn any_of(shapes: impl IntoIterator<Item = RefOr<Schema>>) -> RefOr<Schema> {
     shapes.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item).into()
 }

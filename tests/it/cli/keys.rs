@@ -105,8 +105,8 @@ fn keys_are_listed_and_shown() {
     let listed = home.done(&["key", "list", "--project", &project]);
 
     assert_snapshot!(redacted(&listed), @r"
-    KEY_ID                    NAME  STATE   PERMISSIONS  ROLE  ALLOWLIST  LAST USED  ENDS
-    [key]  k     active  orders:read  -     any        never      never
+    KEY_ID                    PROJECT               NAME  STATE   PERMISSIONS  ROLE  ALLOWLIST  LAST USED  ENDS
+    [key]  [project]  k     active  orders:read  -     any        never      never
     ");
     let mut of_list = home.json(&["key", "list", "--project", &project])["items"][0].clone();
     let shown = home.json(&["key", "show", &key]);

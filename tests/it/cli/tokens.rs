@@ -60,9 +60,9 @@ async fn the_tokens_of_a_key_are_listed_newest_first() {
     }
     "#);
     let shown = home.done(&["token", "list", "--key", &key, "--limit", "1"]);
-    assert_snapshot!(shown, @r"
-    JTI                     ISSUED                EXPIRES               SCOPE                     AUDIENCE           ADDRESS
-    AaIAjXfoAAAAAAAAAAAAAQ  2026-11-22T00:00:01Z  2026-11-22T00:15:01Z  orders:read orders:write  https://a.example  192.0.2.7
+    assert_snapshot!(shown.replace(&key, "[key]"), @r"
+    JTI                     KEY_ID                    ISSUED                EXPIRES               SCOPE                     AUDIENCE           ADDRESS
+    AaIAjXfoAAAAAAAAAAAAAQ  [key]  2026-11-22T00:00:01Z  2026-11-22T00:15:01Z  orders:read orders:write  https://a.example  192.0.2.7
 
     There is more: --after AaIAjXfoAAAAAAAAAAAAAQ
     ");

@@ -24,6 +24,10 @@ async fn is_as_described(part: &str) {
         ("PORTCULLIS_THROTTLE_ADDRESS_FAILURES", many()),
         ("PORTCULLIS_REVOCATION_POLL", "200ms".to_owned()),
         ("PORTCULLIS_WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8".to_owned()),
+        (
+            "PORTCULLIS_LEAKS_SIGNERS",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign/signers.json").to_owned(),
+        ),
     ];
     let serving = Serving::start_with(folder.path(), &["--listen-admin", "127.0.0.1:0"], &variables);
     let admin = std::fs::read(folder.path().join("portcullis-data/admin-key.json")).unwrap();

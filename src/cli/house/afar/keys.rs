@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::secret::WithSecret;
-use super::{Act, Acted, Afar, Again, Parts as _, because};
+use super::{Act, Acted, Afar, Again, Parts as _, because, moment, one_project};
 use crate::admin::view::{
     Awaited, FlagsCleared, KeyFound, KeyRow, KeyWhole, Page, SecretAdded, SecretEnded, TokenRevoked, TokenRow,
 };
@@ -17,6 +17,7 @@ use crate::domain::authority::Right;
 use crate::domain::{KeyDetails, KeyId, Position, ProjectId, Scope, Secret, SecretId, Timestamp, TokenId};
 use crate::keys::acts::{Done, KeyAct, Why};
 use crate::keys::secret_acts::Made;
+use crate::store::WantedTokens;
 
 impl<T> WithSecret<T> {
     fn of_key(self, key: impl FnOnce(&T) -> KeyId) -> Result<(T, Secret), Failure> {
@@ -68,14 +69,17 @@ impl Keys for Afar {
     }
 
     async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure> {
-        let mut query = vec![("project", which.project.to_string()), ("limit", which.limit.to_string())];
+        let mut query = vec![("limit", which.limit.to_string())];
+        query.extend(which.project.as_ref().map(|project| ("project", project.to_string())));
+        query.extend(which.text.map(|text| ("q", text)));
+        query.extend(which.state.map(|state| ("state", state.to_string())));
         query.extend(which.role.map(|role| ("role", role.to_string())));
         query.extend(which.flagged.then(|| ("flagged", true.to_string())));
         query.extend(which.unused.map(|days| ("unused_days", days.number().to_string())));
         query.extend(which.never_used.then(|| ("never_used", true.to_string())));
         query.extend(which.expiring.map(|days| ("expiring_days", days.number().to_string())));
         query.extend(which.after.map(|after| ("after", after.to_string())));
-        let scope = [self.scope(Right::ReadKeys, Some(&which.project))];
+        let scope = [self.scope(Right::ReadKeys, which.project.as_ref())];
         let page: Page<KeyFound> = self.ask(&scope, self.get(&["keys"], &query), Again::Safely).await?;
         Ok(page.named(|last| last.key.key_id.to_string()))
     }
@@ -176,18 +180,20 @@ impl Keys for Afar {
 
 #[async_trait]
 impl Tokens for Afar {
-    async fn tokens(
-        &self,
-        key: &KeyId,
-        since: Option<Timestamp>,
-        after: Option<TokenId>,
-        limit: u32,
-    ) -> Result<Page<TokenRow>, Failure> {
-        self.read_key(key, Right::ReadKeys).await?;
-        let mut query = vec![("key", key.to_string()), ("limit", limit.to_string())];
-        query.extend(since.map(|since| ("since", since.secs().max(0).to_string())));
-        query.extend(after.map(|after| ("after", after.to_string())));
-        let scope = [self.scope(Right::ReadKeys, None)];
+    async fn tokens(&self, wanted: WantedTokens) -> Result<Page<TokenRow>, Failure> {
+        if let Some(key) = &wanted.key {
+            self.read_key(key, Right::ReadKeys).await?;
+        }
+        let project = one_project(&wanted.within);
+        let mut query = vec![("limit", wanted.limit.to_string())];
+        query.extend(project.map(|project| ("project", project.to_string())));
+        query.extend(wanted.key.map(|key| ("key", key.to_string())));
+        query.extend(wanted.subject.map(|subject| ("sub", subject)));
+        query.extend(wanted.address.map(|address| ("address", address.to_string())));
+        query.extend(wanted.since.map(|since| ("since", moment(since))));
+        query.extend(wanted.until.map(|until| ("until", moment(until))));
+        query.extend(wanted.before.map(|before| ("after", before.to_string())));
+        let scope = [self.scope(Right::ReadKeys, project)];
         let page: Page<TokenRow> = self.ask(&scope, self.get(&["tokens"], &query), Again::Safely).await?;
         Ok(page.named(|last| last.jti.to_string()))
     }

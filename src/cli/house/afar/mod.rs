@@ -26,8 +26,8 @@ use crate::cli::progress::Progress;
 use crate::cli::remote::{PATIENCE, Reach, Remote};
 use crate::cli::session::surroundings;
 use crate::config::{self, PlainHttp};
-use crate::domain::authority::Right;
-use crate::domain::{Position, ProjectId, Scope, base62};
+use crate::domain::authority::{self, Right};
+use crate::domain::{Position, ProjectId, Scope, Timestamp, base62};
 use crate::entropy::Entropy;
 use crate::installation::Surroundings;
 use crate::keys::acts::{Done, Why};
@@ -52,6 +52,19 @@ pub(in crate::cli) struct Afar {
 
 /// More than any page of a list, in bytes.
 const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
+
+/// The one project of what is asked for, if it is one; else it is all that the key may see.
+fn one_project(within: &authority::Reach) -> Option<&ProjectId> {
+    match within {
+        authority::Reach::Within(projects) => projects.first(),
+        authority::Reach::Everywhere => None,
+    }
+}
+
+/// As the API takes times: none before 1970 or after the year 9999, where nothing is.
+fn moment(at: Timestamp) -> String {
+    at.secs().clamp(0, 253_402_300_799).to_string()
+}
 
 /// Whether a request may be sent again when nobody knows whether it was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

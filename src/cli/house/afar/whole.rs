@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Afar, Again, Parts as _, because};
+use super::{Afar, Again, Parts as _, because, moment, one_project};
 use crate::admin::view::{AuditEntry, NodeRow, Page, Rotated, SigningKeyRow};
 use crate::cli::failure::Failure;
 use crate::cli::house::Whole;
@@ -12,7 +12,7 @@ use crate::domain::SigningKeyId;
 use crate::domain::authority::Right;
 use crate::domain::signing_key::{Line, SigningPurpose};
 use crate::keys::acts::Why;
-use crate::store::SealedRow;
+use crate::store::{SealedRow, WantedAudit};
 
 /// Any of these opens what any right opens; the smallest is asked for first.
 const ANY: [Right; 6] = [
@@ -25,9 +25,18 @@ const ANY: [Right; 6] = [
 ];
 
 impl Afar {
-    async fn list_audit(&self, query: &[(&str, String)]) -> Result<Vec<SealedRow>, Failure> {
-        let scope = [self.scope(Right::ReadAudit, None)];
-        let page: Page<AuditEntry> = self.ask(&scope, self.get(&["audit"], query), Again::Safely).await?;
+    async fn list_audit(&self, wanted: &WantedAudit) -> Result<Vec<SealedRow>, Failure> {
+        let project = one_project(&wanted.within);
+        let mut query = vec![("limit", wanted.limit.to_string())];
+        query.extend(project.map(|project| ("project", project.to_string())));
+        let texts = [("actor", &wanted.actor), ("act", &wanted.act), ("target", &wanted.target)];
+        query.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
+        query.extend(wanted.since.map(|since| ("since", moment(since))));
+        query.extend(wanted.until.map(|until| ("until", moment(until))));
+        query.extend(wanted.newest_first.then(|| ("order", "newest".to_owned())));
+        query.extend(wanted.after.map(|after| ("after", after.to_string())));
+        let scope = [self.scope(Right::ReadAudit, project)];
+        let page: Page<AuditEntry> = self.ask(&scope, self.get(&["audit"], &query), Again::Safely).await?;
         let rows: Option<Vec<SealedRow>> = page.items.into_iter().map(AuditEntry::sealed).collect();
         rows.ok_or_else(|| self.admin.failed("its answer cannot be read".to_owned()))
     }
@@ -80,26 +89,20 @@ impl Whole for Afar {
         Err(refused.expect("there are rights"))
     }
 
-    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Failure> {
+    async fn audit(&self, wanted: &WantedAudit) -> Result<Vec<SealedRow>, Failure> {
         // The API gives a thousand at a time; one more tells a list whether there is another page.
-        let (mut rows, mut after) = (Vec::new(), after);
+        let (mut rows, mut after) = (Vec::new(), wanted.after);
         loop {
-            let left = limit - u32::try_from(rows.len()).unwrap_or(limit);
-            let part = left.min(1000);
-            let query = [("after", after.to_string()), ("limit", part.to_string())];
-            let more = self.list_audit(&query).await?;
-            let whole = more.len() == usize::try_from(part).unwrap_or(usize::MAX);
-            after = more.last().map_or(after, |last| last.row.seq);
+            let left = wanted.limit - u32::try_from(rows.len()).unwrap_or(wanted.limit);
+            let part = WantedAudit { after, limit: left.min(1000), ..wanted.clone() };
+            let more = self.list_audit(&part).await?;
+            let whole = more.len() == usize::try_from(part.limit).unwrap_or(usize::MAX);
+            after = more.last().map_or(after, |last| Some(last.row.seq));
             rows.extend(more);
-            if !whole || rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            if !whole || rows.len() >= usize::try_from(wanted.limit).unwrap_or(usize::MAX) {
                 return Ok(rows);
             }
         }
-    }
-
-    async fn newest_audit(&self) -> Result<Option<SealedRow>, Failure> {
-        let query = [("order", "newest".to_owned()), ("limit", "1".to_owned())];
-        Ok(self.list_audit(&query).await?.pop())
     }
 }
 

@@ -30,7 +30,7 @@ use crate::installation::{Installation, Terms};
 use crate::keys::acts::{Acts, Done, KeyAct, Why};
 use crate::keys::applied::{Patience, wait};
 use crate::keys::secret_acts::Made;
-use crate::store::{Error as StoreError, IssuedRange, SealedRow, Store, WantedAudit, WantedKeys};
+use crate::store::{Error as StoreError, SealedRow, Store, WantedAudit, WantedKeys, WantedTokens};
 
 use super::{Edit, House, Keys, ProjectPatch, Projects, ScopePatch, Tokens, Wait, WhichKeys, Whole, awaited};
 use crate::cli::session::{myself, surroundings};
@@ -106,7 +106,9 @@ impl Keys for Here {
     }
 
     async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure> {
-        self.stored_project(&which.project).await?;
+        if let Some(project) = &which.project {
+            self.stored_project(project).await?;
+        }
         let now = self.acts.clock.now();
         let neglect = Neglect {
             unused_since: which.unused.map(|days| now.before(days.span())),
@@ -114,12 +116,12 @@ impl Keys for Here {
             ends_within: which.expiring.map(|days| (now, now.after(days.span()))),
         };
         let wanted = WantedKeys {
-            within: Reach::Within([which.project].into()),
+            within: which.project.map_or(Reach::Everywhere, |project| Reach::Within([project].into())),
             key: None,
-            state: None,
+            state: which.state,
             role: which.role,
             flagged: which.flagged.then_some(true),
-            text: None,
+            text: which.text,
             neglect,
             after: which.after,
             limit: which.limit + 1,
@@ -189,17 +191,13 @@ impl Keys for Here {
 
 #[async_trait]
 impl Tokens for Here {
-    async fn tokens(
-        &self,
-        key: &KeyId,
-        since: Option<Timestamp>,
-        after: Option<TokenId>,
-        limit: u32,
-    ) -> Result<Page<TokenRow>, Failure> {
-        self.key(key).await?;
-        let range = IssuedRange { since, before: after };
-        let tokens = self.store().issued_within(key, &range, limit + 1).await?;
-        let rows = tokens.into_iter().map(TokenRow::from).collect();
+    async fn tokens(&self, wanted: WantedTokens) -> Result<Page<TokenRow>, Failure> {
+        if let Some(key) = &wanted.key {
+            self.key(key).await?;
+        }
+        let limit = wanted.limit;
+        let found = self.store().find_tokens(&WantedTokens { limit: limit + 1, ..wanted }).await?;
+        let rows = found.into_iter().map(TokenRow::from).collect();
         Ok(Page::cut(rows, limit, |last: &TokenRow| last.jti.to_string()))
     }
 
@@ -313,23 +311,8 @@ impl Whole for Here {
         Ok(nodes.into_iter().map(|node| NodeRow::of(node, position)).collect())
     }
 
-    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Failure> {
-        self.store().audit(after, limit).await.map_err(unreadable)
-    }
-
-    async fn newest_audit(&self) -> Result<Option<SealedRow>, Failure> {
-        let last = WantedAudit {
-            within: Reach::Everywhere,
-            actor: None,
-            act: None,
-            target: None,
-            since: None,
-            until: None,
-            newest_first: true,
-            after: None,
-            limit: 1,
-        };
-        Ok(self.store().find_audit(&last).await.map_err(unreadable)?.pop())
+    async fn audit(&self, wanted: &WantedAudit) -> Result<Vec<SealedRow>, Failure> {
+        self.store().find_audit(wanted).await.map_err(unreadable)
     }
 }
 

@@ -6,9 +6,9 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use crate::domain::webhook::{EVENTS, GROUPS, LONGEST_OVERLAP, WebhookState};
 use crate::domain::{AuthMethod, OnLeak, ProjectKind, Reason, RoleName, ScopeSet, SigningAlgorithm};
 use crate::http::openapi::schemas::Needed::{self, Always, Perhaps};
-use crate::http::openapi::schemas::{list, open, text, word};
+use crate::http::openapi::schemas::{list, nullable, open, text, word};
 
-use super::schemas::{between, flag, nullable, of_at_most};
+use super::schemas::{between, flag, of_at_most};
 
 /// A body that an operation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

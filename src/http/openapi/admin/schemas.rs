@@ -1,6 +1,6 @@
 //! The shapes of what administrators are answered.
 
-use utoipa::openapi::schema::{AdditionalProperties, SchemaType, Type};
+use utoipa::openapi::schema::{AdditionalProperties, Type};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
 
 use crate::admin;
@@ -8,7 +8,7 @@ use crate::domain::applied::Standing;
 use crate::domain::hygiene::Finding;
 use crate::domain::webhook::{Outcome, WebhookState};
 use crate::http::openapi::schemas::Needed::{Always, Perhaps};
-use crate::http::openapi::schemas::{any_of, list, open, text, whole, word};
+use crate::http::openapi::schemas::{list, nullable, open, text, whole, word};
 
 use crate::store::DELIVERY_STATES;
 
@@ -122,10 +122,6 @@ fn applied() -> RefOr<Schema> {
 fn node_standing() -> RefOr<Schema> {
     let standing = [Standing::Applied, Standing::Behind, Standing::Stale].map(Standing::as_str);
     object(vec![("node", text()), ("standing", word(&standing)), ("applied", whole()), ("seen_at", time())])
-}
-
-pub(super) fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
-    any_of([schema, ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).into()])
 }
 
 pub(super) fn between(least: u64, most: u64) -> RefOr<Schema> {

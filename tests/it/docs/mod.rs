@@ -1,5 +1,7 @@
 //! The documentation does what it says: the README's lines run as pasted, the demonstration succeeds.
 
+mod commands;
+
 use std::process::Command;
 
 use portcullis::domain::RawKeyRefusal;
@@ -21,7 +23,7 @@ fn the_lines_of_the_readme_work_as_pasted() {
     let release = folder.path().join("target/release");
     std::fs::create_dir_all(&release).unwrap();
     std::os::unix::fs::symlink(PROGRAM, release.join("portcullis")).unwrap();
-    let lines = pasted(include_str!("../../README.md")).replace("http://127.0.0.1:8080", &serving.url);
+    let lines = pasted(include_str!("../../../README.md")).replace("http://127.0.0.1:8080", &serving.url);
 
     let mut shell = Command::new("bash");
     let done = shell.args(["-euo", "pipefail", "-c", &lines]).current_dir(folder.path()).output().unwrap();
@@ -39,7 +41,7 @@ fn the_lines_about_backups_work_as_pasted() {
     let project = serving.shell(&["project", "create", "shop"])["project"].as_str().unwrap().to_owned();
     let key = serving.shell(&["key", "create", "--project", &project, "--name", "broker"]);
     let key = key["key_id"].as_str().unwrap();
-    let lines = pasted(include_str!("../../docs/backup.md"));
+    let lines = pasted(include_str!("../../../docs/backup.md"));
     let program = std::path::Path::new(PROGRAM).parent().unwrap().display();
     let lines = format!("PATH=\"{program}:$PATH\"\n{lines}");
 
@@ -62,7 +64,7 @@ fn the_lines_about_importing_keys_work_as_pasted() {
         serving.shell(&["scope", "set", scope, "--project", &project]);
     }
     let program = std::path::Path::new(PROGRAM).parent().unwrap().display();
-    let lines = pasted(include_str!("../../docs/import.md"));
+    let lines = pasted(include_str!("../../../docs/import.md"));
     let lines = format!("PATH=\"{program}:$PATH\" PROJECT={project}\n{lines}");
 
     let mut shell = Command::new("bash");
@@ -80,7 +82,8 @@ fn the_lines_about_proxies_work_as_pasted() {
     let folder = tempfile::tempdir().unwrap();
     let serving = Serving::start(folder.path());
     let program = std::path::Path::new(PROGRAM).parent().unwrap().display();
-    let lines = pasted(include_str!("../../docs/proxies.md")).replace("http://127.0.0.1:8080", &serving.url);
+    let lines =
+        pasted(include_str!("../../../docs/proxies.md")).replace("http://127.0.0.1:8080", &serving.url);
     let lines = format!("PATH=\"{program}:$PATH\"\n{lines}");
 
     let mut shell = Command::new("bash");
@@ -96,7 +99,7 @@ fn the_lines_about_proxies_work_as_pasted() {
 
 #[test]
 fn every_reason_of_a_refusal_is_explained() {
-    let page = include_str!("../../docs/proxies.md");
+    let page = include_str!("../../../docs/proxies.md");
     let tokens = Refusal::ALL.into_iter().filter(|refusal| refusal.class() != Class::Unknown);
     let reasons = tokens.map(Refusal::reason).chain(RawKeyRefusal::ALL.map(RawKeyRefusal::reason));
     for reason in reasons.chain([Refused::ABSENT, Refused::INVALID_REQUEST]) {
