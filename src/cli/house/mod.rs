@@ -47,7 +47,7 @@ pub(super) trait House: Keys + Hygiene + Projects + Roles + Tokens + Webhooks + 
 }
 
 /// Which keys are wanted: those of which all holds that is named here.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct WhichKeys {
     /// Else of every project that whoever asks may see.
     pub(super) project: Option<ProjectId>,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::{Afar, Again};
 use crate::admin::view::{HygieneRow, KeyFound, Page};
 use crate::cli::failure::Failure;
-use crate::cli::house::{Hygiene, WhichNeglected};
+use crate::cli::house::{Hygiene, Keys as _, WhichKeys, WhichNeglected};
 use crate::domain::authority::Right;
 use crate::domain::hygiene::Finding;
 
@@ -17,7 +17,9 @@ impl Afar {
         which: &WhichNeglected,
         log_until: Option<i64>,
     ) -> Result<Page<HygieneRow>, Failure> {
-        let mut query = part_of(which, which.limit);
+        let mut query = vec![("limit", which.limit.to_string())];
+        query.extend(which.project.as_ref().map(|project| ("project", project.to_string())));
+        query.extend(which.after.as_ref().map(|after| ("after", after.to_string())));
         query.extend(which.key.as_ref().map(|key| ("key", key.to_string())));
         query.extend(which.unused.map(|days| ("unused_days", days.number().to_string())));
         query.extend(which.expiring.map(|days| ("expiring_days", days.number().to_string())));
@@ -27,12 +29,10 @@ impl Afar {
         self.ask(&scope, self.get(&["hygiene"], &query), Again::Safely).await
     }
 
-    /// The keys that were looked at, whatever there is to say of them.
+    /// The first keys of those that are looked at, whatever there is to say of them.
     async fn looked_at(&self, which: &WhichNeglected, limit: u32) -> Result<Vec<KeyFound>, Failure> {
-        let scope = [self.scope(Right::ReadKeys, which.project.as_ref())];
-        let request = self.get(&["keys"], &part_of(which, limit));
-        let page: Page<KeyFound> = self.ask(&scope, request, Again::Safely).await?;
-        Ok(page.items)
+        let (project, after) = (which.project.clone(), which.after.clone());
+        Ok(self.keys(WhichKeys { project, after, limit, ..WhichKeys::default() }).await?.items)
     }
 }
 
@@ -62,14 +62,6 @@ impl Hygiene for Afar {
         }
         Ok(Page { items: rows, next })
     }
-}
-
-/// Of whose keys, and which part of them.
-fn part_of(which: &WhichNeglected, limit: u32) -> Vec<(&'static str, String)> {
-    let mut query = vec![("limit", limit.to_string())];
-    query.extend(which.project.as_ref().map(|project| ("project", project.to_string())));
-    query.extend(which.after.as_ref().map(|after| ("after", after.to_string())));
-    query
 }
 
 /// Since when permissions are called unused that an earlier part of the log may show in use; none, if there are none.

@@ -20,13 +20,11 @@ impl<T> WithSecret<T> {
         self,
         lost: impl FnOnce(&T) -> (&'static str, String),
     ) -> Result<(T, Zeroizing<String>), Failure> {
-        match self.secret {
-            Some(secret) => Ok((self.made, secret)),
-            None => {
-                let (command, of) = lost(&self.made);
-                Err(Failure::SecretLost { command, of })
-            }
+        if let Some(secret) = self.secret {
+            return Ok((self.made, secret));
         }
+        let (command, of) = lost(&self.made);
+        Err(Failure::SecretLost { command, of })
     }
 }
 
