@@ -109,15 +109,15 @@ fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
 /// The IPv4 address that a tunnel or a translator would make of this one, where there is any: 6to4, those of
 /// RFC 6052, RFC 8215 and RFC 2765, and the compatible ones of old. None of them is public but those that [`translated`] reads.
 fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    match address.segments() {
-        [0x2002, high, low, ..] => Some(of(high, low)),
-        [0x0064, 0xff9b, 0 | 1, _, _, _, high, low] => Some(of(high, low)),
-        [0, 0, 0, 0, 0xffff, 0, high, low] => Some(of(high, low)),
+    let (high, low) = match address.segments() {
+        [0x2002, high, low, ..]
+        | [0x0064, 0xff9b, 0 | 1, _, _, _, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low] => (high, low),
         // Beside nobody's address and one's own, which have names of their own.
-        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(of(high, low)),
-        _ => None,
-    }
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
 }
 
 fn is_in(networks: &[&str], address: IpAddr) -> bool {
