@@ -15,6 +15,7 @@ use crate::domain::catalogue::InvalidEntry;
 use crate::domain::edit::{EditRefused, KeyChange, KeyEdit};
 use crate::domain::feed::{Changed, FeedDraft, Published, Tag};
 use crate::domain::grant::MintRecord;
+use crate::domain::leak::note_without_secrets;
 use crate::domain::signing_key::SigningKeyState;
 use crate::domain::webhook::InvalidWebhook;
 use crate::domain::{
@@ -382,7 +383,7 @@ fn described(details: &KeyDetails) -> Value {
 pub(super) fn explained(mut detail: Value, why: &Why) -> Value {
     detail["reason"] = json!(why.reason);
     if let Some(note) = &why.note {
-        detail["note"] = json!(note);
+        detail["note"] = json!(note_without_secrets(note));
     }
     detail
 }

@@ -16,6 +16,7 @@ use crate::admin::caller::{Caller, ReadAudit};
 use crate::admin::problem::Problem;
 use crate::admin::query::Query;
 use crate::admin::view::AuditEntry;
+use crate::domain::authority::Reach;
 use crate::store::WantedAudit;
 use crate::web::{OpenStream, Server, Turns};
 
@@ -43,7 +44,10 @@ pub(super) async fn follow(
     let place =
         server.audit_streams.open(caller.key()).ok_or(Problem::TooMany("streams of the audit log"))?;
     let after = match after {
-        Some(after) => after,
+        Some(after) => {
+            check_there(&server, after).await?;
+            after
+        }
         None => newest(&server, &wanted).await?.map_or(0, |last| last.row.seq),
     };
     let wanted = WantedAudit { after: Some(after), limit: BATCH, ..wanted };
@@ -63,6 +67,28 @@ pub(super) async fn follow(
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
     Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// Whether the log has come so far. Whoever has seen more has seen a log that is no more, because a backup was
+/// restored: they would wait for its number and miss what is written until then.
+async fn check_there(server: &Server, seen: i64) -> Result<(), Problem> {
+    let whole = WantedAudit {
+        within: Reach::Everywhere,
+        actor: None,
+        act: None,
+        target: None,
+        since: None,
+        until: None,
+        newest_first: true,
+        after: None,
+        limit: 1,
+    };
+    let end = newest(server, &whole).await?.map_or(0, |last| last.row.seq);
+    if seen <= end {
+        Ok(())
+    } else {
+        Err(Problem::Refused("the log ends before this row; if a backup was restored, read it anew".into()))
+    }
 }
 
 /// What was seen last, as whoever comes back says it.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::api_key::KeyState;
 use super::secret_id::SecretId;
 
-pub use place::Place;
+pub use place::{Place, note_without_secrets};
 pub use signers::{InvalidSigners, Signers};
 
 /// What a project wants done to a key of which a live secret is reported.

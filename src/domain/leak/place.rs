@@ -39,6 +39,12 @@ impl Place {
     }
 }
 
+/// What people write about an act, with masks where it holds secrets of ours: it is kept for ever.
+#[must_use]
+pub fn note_without_secrets(note: &str) -> String {
+    without_secrets(note, &[])
+}
+
 /// The text with masks where it held secrets.
 fn without_secrets(text: &str, reported: &[&Secret]) -> String {
     let reported = reported.iter().map(|secret| secret.expose());
@@ -142,6 +148,14 @@ mod tests {
             assert!(!told.contains(&ours[30..]) && !told.contains("attery"), "{told}");
             assert!(!hides(&told, |read| read.contains(&ours[30..]) || read.contains("battery")), "{told}");
         }
+    }
+
+    #[test]
+    fn a_note_keeps_everything_but_secrets() {
+        let (_, ours) = Secret::generate(ProjectKind::Live, &[7; 48]);
+        let ours = ours.expose();
+        assert_eq!(note_without_secrets(&format!("was: {ours}\n100% +1")), "was: …\n100% +1");
+        assert_eq!(note_without_secrets("rotated, 50%20off a+b"), "rotated, 50%20off a+b");
     }
 
     #[test]

@@ -7,8 +7,15 @@ use ipnet::IpNet;
 
 /// Where machines in clouds are told who they are, and with which credentials: never a receiver, whatever
 /// network it is in. One of them looks like any public address.
-const METADATA: [&str; 5] =
-    ["169.254.169.254/32", "169.254.170.0/24", "100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::/32"];
+const METADATA: [&str; 7] = [
+    "169.254.169.254/32",
+    "169.254.170.0/24",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "fd00:ec2::/32",
+    "fd20:ce::254/128",
+    "fd00:c1::a9fe:a9fe/128",
+];
 
 /// What of IPv4 is not public (RFC 6890 and the registry that it began), and multicast.
 const NOT_PUBLIC_V4: [&str; 15] = [
@@ -100,16 +107,17 @@ fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 /// The IPv4 address that a tunnel or a translator would make of this one, where there is any: 6to4, those of
-/// RFC 6052 and RFC 8215, and the compatible ones of old. None of them is public but those that [`translated`] reads.
+/// RFC 6052, RFC 8215 and RFC 2765, and the compatible ones of old. None of them is public but those that [`translated`] reads.
 fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
-    match address.segments() {
-        [0x2002, high, low, ..] => Some(of(high, low)),
-        [0x0064, 0xff9b, 0 | 1, _, _, _, high, low] => Some(of(high, low)),
+    let (high, low) = match address.segments() {
+        [0x2002, high, low, ..]
+        | [0x0064, 0xff9b, 0 | 1, _, _, _, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low] => (high, low),
         // Beside nobody's address and one's own, which have names of their own.
-        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(of(high, low)),
-        _ => None,
-    }
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
 }
 
 fn is_in(networks: &[&str], address: IpAddr) -> bool {
@@ -208,6 +216,9 @@ mod tests {
             (all, "64:ff9b:1::a9fe:a9fe", false),
             (all, "2002:a9fe:a9fe::1", false),
             (all, "::a9fe:a9fe", false),
+            (all, "::ffff:0:a9fe:a9fe", false),
+            (all, "fd20:ce::254", false),
+            (all, "fd00:c1::a9fe:a9fe", false),
             ("64:ff9b::/96", "64:ff9b::a9fe:a9fe", false),
             ("64:ff9b::/96", "64:ff9b::a01:203", true),
             (all, "0.0.0.0", false),

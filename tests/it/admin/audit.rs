@@ -250,6 +250,15 @@ async fn whoever_follows_sees_each_row_once_and_goes_on_where_they_were_cut_off(
     let mut blocks = Reader::of(&admin, "?after=0&act=key.block", None).await;
     blocks.begin().await;
     assert_eq!(blocks.row().await["target"], json!(till.id));
+    // Of a log that was longer, before a backup was restored.
+    let beyond = app.rows().await + 1;
+    for (query, seen) in [(String::new(), Some(beyond)), (format!("?after={beyond}"), None)] {
+        let mut send = limited.send(Method::GET, &format!("{FOLLOW}{query}"));
+        if let Some(seen) = seen {
+            send = send.header("last-event-id", &seen.to_string());
+        }
+        assert_eq!(send.send().await.problem(), no(409, "refused"));
+    }
     for wrong in ["x", "-1", "1.5", ""] {
         let refused = admin.send(Method::GET, FOLLOW).header("last-event-id", wrong).send().await;
         assert_eq!(refused.problem(), no(400, "invalid_request"), "{wrong}");

@@ -220,3 +220,22 @@ async fn a_key_with_an_odd_name_is_found_by_it() {
     assert_eq!(admin.get("/admin/v1/keys/a%20b").await.problem(), no(404, "not_found"));
     assert_eq!(admin.get("/admin/v1/keys/%FF").await.problem(), no(400, "invalid_request"));
 }
+
+#[tokio::test]
+async fn a_note_that_holds_a_secret_is_kept_without_it() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("orders").create().await;
+    let admin = app.administrator("").await;
+    let note = json!({ "note": format!("found on a forum: {}, by the desk", key.secret) });
+    let path = format!("/admin/v1/keys/{}", key.id);
+    for act in ["block", "unblock", "regenerate", "clear-flags", "revoke-tokens", "delete"] {
+        assert!(admin.post(&format!("{path}/{act}"), &note).await.status < 300, "{act}");
+    }
+    let rows = app.shell.store.audit(0, 1000).await.unwrap();
+    let kept: Vec<_> = rows.iter().filter(|sealed| sealed.row.detail.contains("by the desk")).collect();
+    assert_eq!(kept.len(), 5, "there was no flag to clear");
+    for sealed in kept {
+        assert!(sealed.row.detail.contains("found on a forum: …, by the desk"), "{}", sealed.row.detail);
+    }
+}

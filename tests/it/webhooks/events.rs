@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::http::Method;
-use portcullis::domain::RoleDetails;
 use portcullis::domain::audit::Act;
 use portcullis::domain::webhook::{EVENTS, GROUPS, WebhookState, event_of};
+use portcullis::domain::{ProjectId, RoleDetails};
 use portcullis::keys::acts::{KeyAct, Why};
 use serde_json::{Value, json};
 
@@ -72,6 +72,18 @@ fn every_act_is_an_event_that_can_be_asked_for_or_one_that_nobody_is_told_of() {
     }
 }
 
+/// Every act on a role of this project.
+async fn a_role_comes_and_goes(app: &App, project: &ProjectId, why: &Why) {
+    let role = "desk".parse().unwrap();
+    let details = |permissions: &str| RoleDetails {
+        description: "a description that stays at home".into(),
+        permissions: permissions.parse().unwrap(),
+    };
+    app.shell.create_role(project, "desk".parse().unwrap(), details("orders")).await.unwrap();
+    app.shell.edit_role(project, &role, |_| details("orders:read"), why).await.unwrap();
+    app.shell.delete_role(project, &role, why).await.unwrap();
+}
+
 #[tokio::test]
 async fn every_act_on_a_key_or_role_is_told_and_no_secret_is_in_anything_that_is_sent() {
     let (app, receiver) = (App::with_webhooks().await, Receiver::start().await);
@@ -92,14 +104,7 @@ async fn every_act_on_a_key_or_role_is_told_and_no_secret_is_in_anything_that_is
     assert_eq!(app.request(Method::POST, "/v1/leaks").json(&found).send().await.status, 202);
     app.shell.clear_flags(&key.id, &why).await.unwrap();
     app.shell.act_on_key(&key.id, KeyAct::Delete, &why).await.unwrap();
-    let (project, role) = (&shop.project.id, "desk".parse().unwrap());
-    let details = |permissions: &str| RoleDetails {
-        description: "a description that stays at home".into(),
-        permissions: permissions.parse().unwrap(),
-    };
-    app.shell.create_role(project, "desk".parse().unwrap(), details("orders")).await.unwrap();
-    app.shell.edit_role(project, &role, |_| details("orders:read"), &why).await.unwrap();
-    app.shell.delete_role(project, &role, &why).await.unwrap();
+    a_role_comes_and_goes(&app, &shop.project.id, &why).await;
     for secret in [regenerated.expose(), added.secret.expose()] {
         crate::support::is_secret("a further secret", secret);
     }

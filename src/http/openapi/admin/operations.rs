@@ -169,6 +169,6 @@ pub(super) fn operations() -> Vec<Guarded> {
         get("/admin/v1/webhooks/{webhook}/deliveries", "What was sent to a webhook and what is on its way, the newest first.", ReadWebhooks, &[Delivery, Part], ok("Deliveries", &[])),
         post("/admin/v1/webhooks/{webhook}/deliveries/{message}/redeliver", "Send a message again, under the id that it has.", WriteWebhooks, Takes::Nothing, accepted("WebhookActed")),
         Guarded { speaks: admin::AUDIT_MEDIA_TYPES, against: MANY, ..get("/admin/v1/audit/export", "The log as a file, with its head as the last line or record. What is cut off lacks it.", ReadAudit, &[Project, Actor, Act, Target, Time, After, Format], ok("File", FILE)) },
-        Guarded { speaks: &["text/event-stream"], against: MANY, ..get("/admin/v1/audit/follow", "Rows as they are written: an event `begin`, then `row` with the row as its data and its number as its id; something every five seconds, until the token ends.", ReadAudit, &[Project, Actor, Act, Target, Time, After, LastSeen], ok("Events", &[])) },
+        Guarded { speaks: &["text/event-stream"], against: EDIT, ..get("/admin/v1/audit/follow", "Rows as they are written: an event `begin`, then `row` with the row as its data and its number as its id; something every five seconds, until the token ends.", ReadAudit, &[Project, Actor, Act, Target, Time, After, LastSeen], ok("Events", &[])) },
         Guarded { right: None, ..get("/admin/v1/nodes", "The running servers, and how far each follows. Any right will do.", ReadKeys, &[], ok("Nodes", &[])) }, ]
 }
