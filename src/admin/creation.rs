@@ -137,10 +137,14 @@ impl Named {
     ) -> Result<Response, Problem> {
         match made {
             Ok(made) => Ok(answer(made)),
-            Err(ActError::Store(StoreError::Taken("idempotency key"))) => {
-                self.replayed(server, caller).await?.ok_or(Problem::Conflict)
-            }
-            Err(error) => Err(error.into()),
+            // Of two at the same instant the slower may fail of whatever the quicker has done.
+            Err(error) => match self.replayed(server, caller).await? {
+                Some(answer) => Ok(answer),
+                None if matches!(error, ActError::Store(StoreError::Taken("idempotency key"))) => {
+                    Err(Problem::Conflict)
+                }
+                None => Err(error.into()),
+            },
         }
     }
 }

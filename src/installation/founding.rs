@@ -58,6 +58,7 @@ pub(super) async fn found(
     let new_key = NewKey {
         key: admin.key.clone(),
         digest: data_keys.pepper.digest(&admin.secret),
+        decided_on: None,
         feed: FeedDraft::changed(
             Changed::Project { project: ProjectId::administration() },
             Tag::from_bytes(entropy.bytes()),

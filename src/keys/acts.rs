@@ -132,11 +132,26 @@ pub struct Why {
 }
 
 impl Acts {
-    /// Makes an API key; the secret is shown to whoever asked, and kept nowhere.
+    /// Makes an API key; the secret is shown to whoever asked, and kept nowhere. Decided anew if somebody edits
+    /// the project meanwhile: what a role permits is part of what is decided.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn create_key(
+        &self,
+        project: &ProjectId,
+        details: KeyDetails,
+    ) -> Result<(ApiKey, Secret), Error> {
+        for _ in 1..TRIES {
+            match self.try_create_key(project, details.clone()).await {
+                Err(Error::Store(StoreError::Conflict)) => {}
+                done => return done,
+            }
+        }
+        self.try_create_key(project, details).await
+    }
+
+    async fn try_create_key(
         &self,
         project: &ProjectId,
         details: KeyDetails,
@@ -150,25 +165,26 @@ impl Acts {
         let (id, secret) = Secret::generate(project.kind, &self.entropy.bytes());
         let mut key = ApiKey {
             id,
-            project: project.id,
+            project: project.id.clone(),
             state: KeyState::Active,
             details,
             created_at: self.clock.now(),
             changed: Position::START,
         };
-        let new = self.new_key(&key, &secret);
+        let new = NewKey { decided_on: Some(project.changed), ..self.new_key(&key, &secret) };
         key.changed = self.store.create_key(&new).await?;
         self.tell(&new.feed, new.audit.at, key.changed);
         Ok((key, secret))
     }
 
-    /// A key as the store takes it.
+    /// A key as the store takes it, decided on nothing.
     #[must_use]
     pub fn new_key(&self, key: &ApiKey, secret: &Secret) -> NewKey {
         let changed = Changed::Key { project: key.project.clone(), key: key.id.clone() };
         NewKey {
             key: key.clone(),
             digest: self.pepper.digest(secret),
+            decided_on: None,
             feed: FeedDraft::changed(changed, self.tag()),
             audit: self.audit(Act::CreateKey, Some(&key.project), key.id.as_str(), described(&key.details)),
             once: self.once(&Made::Key(key)),

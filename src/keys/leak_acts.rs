@@ -8,7 +8,7 @@ use crate::domain::audit::Act;
 use crate::domain::authority::Right;
 use crate::domain::edit::KeyEdit;
 use crate::domain::leak::{Flag, Place, Response, Standing};
-use crate::domain::{KeyId, KeyState, ProjectId, Reason, SecretDigest};
+use crate::domain::{KeyId, KeyState, ProjectId, Reason, SecretDigest, SecretId};
 use crate::store::{Error as StoreError, LeakNote, LeakRecord, Lookup};
 
 /// A secret that somebody has found.
@@ -86,7 +86,13 @@ impl Acts {
         } else {
             None
         };
-        let leak = LeakRecord { note, block };
+        let leak = LeakRecord {
+            key: key.clone(),
+            expected_changed: record.key.changed,
+            expected_project: record.project.changed,
+            note,
+            block,
+        };
         let position = self.store.record_leak(&leak).await?;
         if let Some((block, position)) = leak.block.as_ref().zip(position) {
             self.tell(&block.feed, block.audit.at, position);
@@ -133,10 +139,10 @@ impl Acts {
         let key = self.record(id).await?.key;
         self.authority.check(Right::WriteKeys, Some(&key.project))?;
         let flags = self.flags(id).await?;
-        let secrets: Vec<_> = flags.iter().map(|flag| &flag.secret).collect();
+        let secrets: Vec<SecretId> = flags.into_iter().map(|flag| flag.secret).collect();
         let detail = explained(json!({ "secret_ids": secrets }), why);
         let audit = self.audit(Act::ClearFlags, Some(&key.project), id.as_str(), detail);
-        let flags = self.store.clear_flags(id, &audit).await?;
+        let flags = self.store.clear_flags(id, &secrets, &audit).await?;
         Ok(Cleared { project: key.project, flags })
     }
 }

@@ -29,14 +29,20 @@ pub trait Leaks: Send + Sync {
     /// The reports of these keys' secrets that nobody has cleared, by key and time.
     async fn flags(&self, keys: &[KeyId]) -> Result<Vec<Flag>, Error>;
 
-    /// Clears those of a key, and tells the audit log if there were any; tells how many. It is no edit: nothing is
+    /// Clears those of these secrets of a key, and tells the audit log if there were any; tells how many. It is no edit: nothing is
     /// published.
-    async fn clear_flags(&self, key: &KeyId, audit: &AuditDraft) -> Result<u64, Error>;
+    async fn clear_flags(&self, key: &KeyId, secrets: &[SecretId], audit: &AuditDraft) -> Result<u64, Error>;
 }
 
 /// What a report does.
 #[derive(Debug)]
 pub struct LeakRecord {
+    /// Whose secret it is.
+    pub key: KeyId,
+    /// The position of the state of the key that it was decided on; another one is a conflict.
+    pub expected_changed: Position,
+    /// Likewise that of its project, whose policy it is.
+    pub expected_project: Position,
     /// It is written down.
     pub note: Option<LeakNote>,
     /// The key is blocked.

@@ -245,16 +245,9 @@ pub struct NewProject {
 #[async_trait]
 pub trait Keys: Send + Sync {
     /// Makes a key with its first secret; [`Error::Taken`] if its id is in use or ever was, or its
-    /// secret is in use; [`Error::Missing`] if the project, or the role, is not there.
+    /// secret is in use; [`Error::Missing`] if the project, or the role, is not there;
+    /// [`Error::Conflict`] if the project has moved on from what it was decided on.
     async fn create_key(&self, key: &NewKey) -> Result<Position, Error>;
-
-    /// A project's keys by id, those after `after`, at most `limit`; deleted ones too.
-    async fn keys(
-        &self,
-        project: &ProjectId,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Vec<ApiKey>, Error>;
 
     /// Edits a key as it was read; [`Error::Conflict`] if its `changed` or its project's has
     /// moved, [`Error::Missing`] if it, or the secret to end, is not there. Deleting drops its
@@ -284,6 +277,9 @@ pub struct NewKey {
     pub key: ApiKey,
     /// Its first secret.
     pub digest: SecretDigest,
+    /// The position of the state of its project, roles among it, that it was decided on: another one is a
+    /// conflict. None, if it was decided on nothing.
+    pub decided_on: Option<Position>,
     /// What the feed is told.
     pub feed: FeedDraft,
     /// What the audit log is told.

@@ -41,9 +41,9 @@ pub trait Webhooks: Send + Sync {
     /// has tried it meanwhile or it is not there any more; then nothing is written.
     async fn settle_delivery(&self, attempt: &Attempt) -> Result<bool, Error>;
 
-    /// Sends an active webhook nothing any more: what waits for it has failed. False, if it is not active;
-    /// then nothing is written.
-    async fn disable_webhook(&self, id: &WebhookId, audit: &AuditDraft) -> Result<bool, Error>;
+    /// Sends an active webhook nothing any more: what waits for it has failed. False, if it is not as it was seen
+    /// any more, by an act or because something has arrived there; then nothing is written.
+    async fn disable_webhook(&self, seen: &Webhook, audit: &AuditDraft) -> Result<bool, Error>;
 
     /// Deletes at most `limit` deliveries of events before this time, whatever became of them; tells how many.
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, Error>;

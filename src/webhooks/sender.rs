@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::domain::Timestamp;
 use crate::domain::audit::{Act, Actor, AuditDraft};
 use crate::domain::webhook::{
-    Fate, GivenUp, Outcome, REMEMBERED, Webhook, WebhookId, WebhookSecret, after, signatures,
+    Brought, Fate, GivenUp, Outcome, REMEMBERED, Webhook, WebhookId, WebhookSecret, after, signatures,
 };
 use crate::entropy::Entropy;
 use crate::signing::SealingKey;
@@ -235,11 +235,12 @@ struct Sealed {
 
 impl AtWork {
     async fn attempt(&self, to: &Sealed, message: &ClaimedMessage) {
-        let outcome = self.send(to, message).await;
+        let brought = self.send(to, message).await;
+        let outcome = brought.outcome;
         self.counts.attempted(outcome);
         let (webhook, now) = (&to.webhook, self.parts.clock.now());
         let chance = u32::from_be_bytes(self.parts.entropy.bytes());
-        let (fate, given_up) = after(outcome, message.attempt, webhook.failing_since, (now, chance));
+        let (fate, given_up) = after(brought, message.attempt, webhook.failing_since, (now, chance));
         tracing::debug!(
             webhook.id = %webhook.id, webhook.message = %message.id, webhook.attempt = message.attempt,
             webhook.outcome = outcome.as_str(), "a message was sent to a webhook"
@@ -254,11 +255,11 @@ impl AtWork {
     }
 
     /// Signed anew at each attempt: the time is part of what is signed.
-    async fn send(&self, to: &Sealed, message: &ClaimedMessage) -> Outcome {
+    async fn send(&self, to: &Sealed, message: &ClaimedMessage) -> Brought {
         let sent = self.parts.clock.now();
         let Some(secrets) = self.opened(to, sent) else {
             tracing::error!(webhook.id = %to.webhook.id, "a webhook's signing secret is damaged; rotate it");
-            return Outcome::Unsigned;
+            return Outcome::Unsigned.into();
         };
         let signature = signatures(&secrets, &message.id, sent, &message.body);
         let request = Request {
@@ -307,7 +308,7 @@ impl AtWork {
             target: webhook.id.to_string(),
             detail: json!({ "why": why }),
         };
-        if self.parts.store.disable_webhook(&webhook.id, &audit).await? {
+        if self.parts.store.disable_webhook(webhook, &audit).await? {
             tracing::warn!(webhook.id = %webhook.id, "a webhook is sent nothing any more: its receiver is gone or fails");
         }
         Ok(())

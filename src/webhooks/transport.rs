@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, Response};
 use url::Host;
 
-use crate::domain::webhook::{Destinations, Outcome, WebhookUrl};
+use crate::domain::webhook::{Brought, Destinations, Outcome, WebhookUrl, asked};
 
 use super::names::{Forbidden, Lookup, Permitted};
 
@@ -73,13 +73,13 @@ impl Transport {
     }
 
     /// Sends a message; what came of it.
-    pub async fn post(&self, request: &Request<'_>) -> Outcome {
+    pub async fn post(&self, request: &Request<'_>) -> Brought {
         let plain = request.url.is_plain();
         // A client asks nobody about an address that stands in the URL.
         if literal(request.url).is_some_and(|address| !self.destinations.permit(address, plain)) {
-            return Outcome::Forbidden;
+            return Outcome::Forbidden.into();
         }
-        let Some(client) = self.client(plain) else { return Outcome::Unreachable };
+        let Some(client) = self.client(plain) else { return Outcome::Unreachable.into() };
         let sent = client
             .post(request.url.as_url().clone())
             .header(USER_AGENT, concat!("Portcullis/", env!("CARGO_PKG_VERSION")))
@@ -92,8 +92,8 @@ impl Transport {
             .await;
         match sent {
             // What follows the head is nobody's business, and of any length.
-            Ok(answer) => Outcome::of_status(answer.status().as_u16()),
-            Err(error) => outcome_of(&error),
+            Ok(answer) => brought_by(&answer),
+            Err(error) => outcome_of(&error).into(),
         }
     }
 
@@ -142,6 +142,11 @@ fn literal(url: &WebhookUrl) -> Option<IpAddr> {
         Host::Ipv6(address) => Some(address.into()),
         Host::Domain(_) => None,
     }
+}
+
+fn brought_by(answer: &Response) -> Brought {
+    let asks = answer.headers().get(RETRY_AFTER).and_then(|line| asked(line.to_str().ok()?));
+    Brought { outcome: Outcome::of_status(answer.status().as_u16()), asks }
 }
 
 fn outcome_of(error: &reqwest::Error) -> Outcome {

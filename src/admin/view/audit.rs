@@ -144,7 +144,10 @@ fn line(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn record(cells: &[String], out: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut builder = csv::WriterBuilder::new();
+    // A spreadsheet may divide cells at other signs than commas, as in countries that write 1,5.
+    let quoted = builder.quote_style(csv::QuoteStyle::Always).terminator(csv::Terminator::CRLF);
+    let mut writer = quoted.from_writer(Vec::new());
     writer.write_record(cells)?;
     out.write_all(&writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
@@ -152,6 +155,13 @@ fn record(cells: &[String], out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_cell_stands_in_quotes_wherever_semicolons_divide_cells() {
+        let mut out = Vec::new();
+        record(&["a;=1+1".to_owned(), String::new(), "\"".to_owned()], &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "\"a;=1+1\",\"\",\"\"\"\"\r\n");
+    }
 
     #[test]
     fn no_cell_is_a_formula() {

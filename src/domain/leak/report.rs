@@ -1,7 +1,12 @@
 //! What a report says: one of strangers, and one in the format in which scanners of public repositories
 //! report to whoever issues the secrets. Bounded before anything is done about it.
 
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::place::Place;
@@ -39,6 +44,29 @@ pub struct Report {
     pub place: Place,
 }
 
+/// An object whose members are named: serde would read them from an array, too, by their places.
+struct Named<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Named<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Named<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Named)
+            }
+        }
+
+        from.deserialize_map(Members(PhantomData))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -53,7 +81,7 @@ impl Report {
     /// # Errors
     /// See [`Unreadable`].
     pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
-        let Raw { secrets: texts, source, url } =
+        let Named(Raw { secrets: texts, source, url }) =
             serde_json::from_slice(body).map_err(|_| Unreadable::Shape)?;
         if texts.len() > MOST_SECRETS {
             return Err(Unreadable::TooMany);
@@ -104,7 +132,8 @@ struct RawMatch {
 /// # Errors
 /// See [`Unreadable`].
 pub fn read_matches(body: &[u8]) -> Result<Vec<Match>, Unreadable> {
-    let raw: Vec<RawMatch> = serde_json::from_slice(body).map_err(|_| Unreadable::Shape)?;
+    let raw: Vec<Named<RawMatch>> = serde_json::from_slice(body).map_err(|_| Unreadable::Shape)?;
+    let raw: Vec<RawMatch> = raw.into_iter().map(|Named(raw)| raw).collect();
     if raw.is_empty() {
         return Err(Unreadable::Nothing);
     }
@@ -163,6 +192,7 @@ mod tests {
             r#"{"secrets":["a"],"url":["b"]}"#,
             r#"{"url":"b"}"#,
             r#"{"secrets":["a"]} x"#,
+            r#"[["a"],"ci",null]"#,
         ] {
             assert_eq!(report(wrong), Err(Unreadable::Shape), "{wrong}");
         }
@@ -185,7 +215,14 @@ mod tests {
         assert_eq!((first.secret.expose(), first.kind.as_str()), ("t", "k"));
         assert_eq!((first.place.source.as_deref(), &first.place.url), (Some("content"), &None));
         assert_eq!(matches.len(), 2);
-        for wrong in ["{}", r#"[{"token":"t"}]"#, r#"[{"type":"t"}]"#, r#"[{"token":1,"type":"t"}]"#, "[1]"] {
+        for wrong in [
+            "{}",
+            r#"[{"token":"t"}]"#,
+            r#"[{"type":"t"}]"#,
+            r#"[{"token":1,"type":"t"}]"#,
+            "[1]",
+            r#"[["t","k",null,null]]"#,
+        ] {
             assert_eq!(read_matches(wrong.as_bytes()).unwrap_err(), Unreadable::Shape, "{wrong}");
         }
         assert_eq!(read_matches(b"[]").unwrap_err(), Unreadable::Nothing);

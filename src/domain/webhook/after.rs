@@ -19,6 +19,10 @@ const PAUSES: [Duration; 9] = [
     Duration::from_hours(24),
 ];
 
+/// How long a receiver is left alone at most because it asks for it (`Retry-After`): so all attempts are made
+/// before a delivery is forgotten.
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
+
 /// How long nothing may arrive before nothing is sent any more.
 const FAILING_TOO_LONG: Duration = Duration::from_hours(5 * 24);
 
@@ -87,6 +91,32 @@ impl Outcome {
     }
 }
 
+/// What an attempt has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How long the receiver asks to be left alone.
+    pub asks: Option<Duration>,
+}
+
+impl From<Outcome> for Brought {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, asks: None }
+    }
+}
+
+/// How long somebody asks to be left alone who sends this as `Retry-After` (RFC 9110 §10.2.3), in seconds; a date
+/// is read by nobody's clock but theirs, so it is not.
+#[must_use]
+pub fn asked(retry_after: &str) -> Option<Duration> {
+    retry_after
+        .bytes()
+        .all(|digit| digit.is_ascii_digit())
+        .then(|| retry_after.parse().ok())?
+        .map(Duration::from_secs)
+}
+
 /// What becomes of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -127,7 +157,7 @@ pub fn pause(attempts: u32, chance: u32) -> Option<Duration> {
 /// What follows from the attempt of this number, to a receiver that has failed since then.
 #[must_use]
 pub fn after(
-    outcome: Outcome,
+    Brought { outcome, asks }: Brought,
     attempts: u32,
     failing_since: Option<Timestamp>,
     (now, chance): (Timestamp, u32),
@@ -136,7 +166,8 @@ pub fn after(
         Outcome::Delivered(_) => (Fate::Ended(Ended::Delivered), None),
         Outcome::Gone => (Fate::Ended(Ended::Failed), Some(GivenUp::Gone)),
         _ => {
-            let next = pause(attempts, chance).map(|pause| Fate::Again(now.after(pause)));
+            let asked = asks.unwrap_or_default().min(LONGEST_ASKED);
+            let next = pause(attempts, chance).map(|pause| Fate::Again(now.after(pause.max(asked))));
             let failing = failing_since.is_some_and(|since| now.since(since) >= FAILING_TOO_LONG);
             (next.unwrap_or(Fate::Ended(Ended::Failed)), failing.then_some(GivenUp::Failing))
         }
@@ -156,7 +187,7 @@ mod tests {
             let middle = PAUSES[attempts as usize - 1];
             assert!(least >= middle.mul_f64(0.799) && least <= middle.mul_f64(0.801), "{attempts}");
             assert!(most >= middle.mul_f64(1.199) && most <= middle.mul_f64(1.201), "{attempts}");
-            total += most;
+            total += most.max(LONGEST_ASKED);
         }
         assert_eq!(pause(10, 0), None);
         // However chance falls, a delivery has ended before it is forgotten.
@@ -168,7 +199,7 @@ mod tests {
         let now = Timestamp::from_secs(1_800_000_000);
         let of = |outcome, attempts, failing: Option<u64>| {
             let since = failing.map(|hours| now.before(Duration::from_hours(hours)));
-            after(outcome, attempts, since, (now, u32::MAX / 2))
+            after(Brought::from(outcome), attempts, since, (now, u32::MAX / 2))
         };
         let failed = Fate::Ended(Ended::Failed);
         assert_eq!(of(Outcome::Delivered(204), 10, Some(999)), (Fate::Ended(Ended::Delivered), None));

@@ -70,8 +70,14 @@ impl Destinations {
     }
 }
 
-/// Nobody's address, everybody's, or one that is never a receiver.
+/// Nobody's address, everybody's, or one that is never a receiver; or one that stands for such a one.
 fn is_never(address: IpAddr) -> bool {
+    if let IpAddr::V6(v6) = address
+        && let Some(within) = within(v6)
+        && is_never(within.into())
+    {
+        return true;
+    }
     let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
     address.is_unspecified() || address.is_multicast() || is_broadcast || is_in(&METADATA, address)
 }
@@ -80,7 +86,7 @@ fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(_) => !is_in(&NOT_PUBLIC_V4, address),
         IpAddr::V6(v6) => match translated(v6) {
-            Some(v4) => !is_never(v4.into()) && is_public(v4.into()),
+            Some(v4) => is_public(v4.into()),
             None => is_in(&[PUBLIC_V6], address) && !is_in(&NOT_PUBLIC_V6, address),
         },
     }
@@ -91,6 +97,19 @@ fn is_public(address: IpAddr) -> bool {
 fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [0x0064, 0xff9b, 0, 0, 0, 0, high, low] = address.segments() else { return None };
     Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
+}
+
+/// The IPv4 address that a tunnel or a translator would make of this one, where there is any: 6to4, those of
+/// RFC 6052 and RFC 8215, and the compatible ones of old. None of them is public but those that [`translated`] reads.
+fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0x2002, high, low, ..] => Some(of(high, low)),
+        [0x0064, 0xff9b, 0 | 1, _, _, _, high, low] => Some(of(high, low)),
+        // Beside nobody's address and one's own, which have names of their own.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(of(high, low)),
+        _ => None,
+    }
 }
 
 fn is_in(networks: &[&str], address: IpAddr) -> bool {
@@ -185,6 +204,12 @@ mod tests {
             ("169.254.0.0/16", "169.254.169.254", false),
             (all, "100.100.100.200", false),
             (all, "168.63.129.16", false),
+            (all, "64:ff9b::a9fe:a9fe", false),
+            (all, "64:ff9b:1::a9fe:a9fe", false),
+            (all, "2002:a9fe:a9fe::1", false),
+            (all, "::a9fe:a9fe", false),
+            ("64:ff9b::/96", "64:ff9b::a9fe:a9fe", false),
+            ("64:ff9b::/96", "64:ff9b::a01:203", true),
             (all, "0.0.0.0", false),
             (all, "224.0.0.1", false),
             (all, "ff02::1", false),

@@ -8,11 +8,11 @@ use crate::domain::ProjectId;
 use crate::domain::audit::{AuditDraft, AuditRow};
 
 /// The first words of the acts that are events.
-pub const GROUPS: [&str; 3] = ["key", "secret", "leak"];
+pub const GROUPS: [&str; 4] = ["key", "secret", "leak", "role"];
 
 /// The events that can be asked for by name. Whatever begins with one of [`GROUPS`] is told to whoever
 /// asks for all of them.
-pub const EVENTS: [&str; 12] = [
+pub const EVENTS: [&str; 15] = [
     "key.create",
     "key.import",
     "key.edit",
@@ -25,6 +25,9 @@ pub const EVENTS: [&str; 12] = [
     "secret.expire",
     "leak.report",
     "leak.clear",
+    "role.create",
+    "role.edit",
+    "role.delete",
 ];
 
 /// The event that is sent to one webhook when somebody wants to see whether it arrives.

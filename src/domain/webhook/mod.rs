@@ -19,7 +19,7 @@ use std::time::Duration;
 use portcullis_guard::{Position, ProjectId, Timestamp};
 use serde::Serialize;
 
-pub use after::{Ended, Fate, GivenUp, Outcome, after, pause};
+pub use after::{Brought, Ended, Fate, GivenUp, Outcome, after, asked, pause};
 pub use destination::Destinations;
 pub use event::{EVENTS, GROUPS, Message, TEST, event_of};
 pub use filter::{EventFilter, InvalidEvent};

@@ -4,11 +4,9 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 use crate::domain::edit::{KeyChange, KeyEdit};
-use crate::domain::{
-    ApiKey, Audience, KeyDetails, KeyId, KeyState, Position, ProjectId, RoleName, Timestamp,
-};
+use crate::domain::{Audience, KeyDetails, KeyId, KeyState, Position, RoleName, Timestamp};
 use crate::store::error::Error;
-use crate::store::rows::{self, KeyRow};
+use crate::store::rows;
 use crate::store::{Keys, NewKey, SecretUse};
 
 use super::again::again;
@@ -31,31 +29,10 @@ impl Keys for PostgresStore {
         .await
     }
 
-    async fn keys(
-        &self,
-        project: &ProjectId,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Vec<ApiKey>, Error> {
-        let mut work = self.one_read().await?;
-        let rows: Vec<KeyRow> = sqlx::query_as(
-            "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
-             require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
-             FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
-        )
-        .bind(project.as_str())
-        .bind(after.map_or("", KeyId::as_str))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *work)
-        .await?;
-        work.commit().await?;
-        rows.into_iter().map(ApiKey::try_from).collect()
-    }
-
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
         again(move || async move {
             let mut work = self.write().await?;
-            expect_unchanged(&mut work, change).await?;
+            expect_unchanged(&mut work, &change.key, change.expected()).await?;
             let position = carry_out(&mut work, change).await?;
             work.commit().await?;
             Ok(position)
@@ -73,15 +50,15 @@ impl Keys for PostgresStore {
     }
 }
 
-/// Writes key and secret; the key's `changed` is set once the position is known.
+/// Writes key and secret; the key's `changed` is set once the position is known. The project is locked, so that
+/// what was expected of it holds to the commit.
 pub(super) async fn insert(connection: &mut PgConnection, new: &NewKey) -> Result<(), Error> {
     let (key, details) = (&new.key, &new.key.details);
-    // The foreign key would notice as well, but does not say which one it is.
-    let project: Option<String> = sqlx::query_scalar("SELECT id FROM projects WHERE id = $1")
+    let changed: Option<i64> = sqlx::query_scalar("SELECT changed FROM projects WHERE id = $1 FOR SHARE")
         .bind(key.project.as_str())
         .fetch_optional(&mut *connection)
         .await?;
-    project.ok_or(Error::Missing("project"))?;
+    rows::expect_project(changed, new.decided_on)?;
     roles::expect(connection, &key.project, details.role.as_ref()).await?;
     sqlx::query(
         "INSERT INTO api_keys (id, project, kind, name, state, permissions, role, allowlist, audiences, \
@@ -133,19 +110,24 @@ pub(super) fn written(audiences: &[Audience]) -> String {
 
 /// Locks key and project, so that what was expected of them holds to the commit: the project is not
 /// edited meanwhile, though others of its keys may be.
-pub(super) async fn expect_unchanged(connection: &mut PgConnection, change: &KeyChange) -> Result<(), Error> {
+pub(super) async fn expect_unchanged(
+    connection: &mut PgConnection,
+    key: &KeyId,
+    (expected_key, expected_project): (Position, Position),
+) -> Result<(), Error> {
     let project: Option<i64> = sqlx::query_scalar(
         "SELECT changed FROM projects WHERE id = (SELECT project FROM api_keys WHERE id = $1) FOR SHARE",
     )
-    .bind(change.key.as_str())
+    .bind(key.as_str())
     .fetch_optional(&mut *connection)
     .await?;
-    let key: Option<i64> = sqlx::query_scalar("SELECT changed FROM api_keys WHERE id = $1 FOR NO KEY UPDATE")
-        .bind(change.key.as_str())
-        .fetch_optional(connection)
-        .await?;
-    let expected = (rows::stored(change.expected_changed), rows::stored(change.expected_project));
-    match key.zip(project) {
+    let changed: Option<i64> =
+        sqlx::query_scalar("SELECT changed FROM api_keys WHERE id = $1 FOR NO KEY UPDATE")
+            .bind(key.as_str())
+            .fetch_optional(connection)
+            .await?;
+    let expected = (rows::stored(expected_key), rows::stored(expected_project));
+    match changed.zip(project) {
         None => Err(Error::Missing("key")),
         Some(changed) if changed == expected => Ok(()),
         Some(_) => Err(Error::Conflict),

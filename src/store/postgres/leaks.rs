@@ -47,9 +47,8 @@ impl Leaks for PostgresStore {
     async fn record_leak(&self, leak: &LeakRecord) -> Result<Option<Position>, Error> {
         again(move || async move {
             let mut work = self.write().await?;
-            if let Some(block) = &leak.block {
-                keys::expect_unchanged(&mut work, block).await?;
-            }
+            let expected = (leak.expected_changed, leak.expected_project);
+            keys::expect_unchanged(&mut work, &leak.key, expected).await?;
             if let Some(note) = &leak.note {
                 write_down(&mut work, note).await?;
                 append_audit(&mut work, &note.audit).await?;
@@ -77,13 +76,14 @@ impl Leaks for PostgresStore {
         rows.into_iter().map(Flag::try_from).collect()
     }
 
-    async fn clear_flags(&self, key: &KeyId, audit: &AuditDraft) -> Result<u64, Error> {
+    async fn clear_flags(&self, key: &KeyId, secrets: &[SecretId], audit: &AuditDraft) -> Result<u64, Error> {
         again(move || async move {
             let mut work = self.write().await?;
             let cleared =
-                sqlx::query("UPDATE leak_reports SET cleared_at = $2 WHERE key = $1 AND cleared_at IS NULL")
+                sqlx::query("UPDATE leak_reports SET cleared_at = $2 WHERE key = $1 AND secret = ANY($3) AND cleared_at IS NULL")
                     .bind(key.as_str())
                     .bind(audit.at.millis())
+                    .bind(secrets.iter().map(SecretId::as_str).collect::<Vec<_>>())
                     .execute(&mut *work)
                     .await?
                     .rows_affected();

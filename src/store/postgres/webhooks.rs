@@ -140,21 +140,24 @@ impl Webhooks for PostgresStore {
         .await
     }
 
-    async fn disable_webhook(&self, id: &WebhookId, audit: &AuditDraft) -> Result<bool, Error> {
+    async fn disable_webhook(&self, seen: &Webhook, audit: &AuditDraft) -> Result<bool, Error> {
         again(move || async move {
             let mut work = self.write().await?;
             let appended = append_audit(&mut work, audit).await?;
             let disabled = sqlx::query(
-                "UPDATE webhooks SET state = 'disabled', changed = $2 WHERE id = $1 AND state = 'active'",
+                "UPDATE webhooks SET state = 'disabled', changed = $2 WHERE id = $1 AND state = 'active' \
+                 AND changed = $3 AND ($4::bigint IS NULL OR failing_since = $4)",
             )
-            .bind(id.as_str())
+            .bind(seen.id.as_str())
             .bind(rows::stored(appended.number))
+            .bind(rows::stored(seen.changed))
+            .bind(seen.failing_since.map(Timestamp::millis))
             .execute(&mut *work)
             .await?;
             if disabled.rows_affected() == 0 {
                 return Ok(false);
             }
-            deliveries::fail_waiting(&mut work, id).await?;
+            deliveries::fail_waiting(&mut work, &seen.id).await?;
             work.commit().await?;
             Ok(true)
         })

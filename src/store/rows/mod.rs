@@ -27,7 +27,7 @@ pub(super) use key::{FoundKeyRow, KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;
 pub(super) use leak::{FlagRow, earlier, owners};
 pub(super) use log::{Appended, AuditLogRow, GrantRow, IssuedRow, hash, reached};
-pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue};
+pub(super) use project::{CatalogueRow, ProjectRow, audience, catalogue, expect_project};
 pub(super) use role::{RoleRow, keys_with_role, role_permissions};
 pub(super) use webhook::{ClaimedRow, DeliveryRow, DueWebhookRow, SigningWebhookRow, WebhookRow, who_wants};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use sqlx::FromRow;
 
-use crate::domain::{Audience, Catalogue, CatalogueScope, Project, ProjectId, Scope, Timestamp};
+use crate::domain::{Audience, Catalogue, CatalogueScope, Position, Project, ProjectId, Scope, Timestamp};
 use crate::store::error::Error;
 
-use super::{Place, limit};
+use super::{Place, limit, stored};
 
 #[derive(FromRow)]
 pub(in crate::store) struct ProjectRow {
@@ -67,4 +67,16 @@ pub(in crate::store) fn catalogue(project: &ProjectId, rows: Vec<CatalogueRow>) 
 /// One of a project's audiences.
 pub(in crate::store) fn audience(raw: &str) -> Result<Audience, Error> {
     Place::of("audiences", &raw).parse("audience", raw)
+}
+
+/// Whether a project is there, and as it was when something was decided on it.
+pub(in crate::store) fn expect_project(
+    changed: Option<i64>,
+    decided_on: Option<Position>,
+) -> Result<(), Error> {
+    match (changed, decided_on) {
+        (None, _) => Err(Error::Missing("project")),
+        (Some(changed), Some(expected)) if changed != stored(expected) => Err(Error::Conflict),
+        _ => Ok(()),
+    }
 }

@@ -6,11 +6,9 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use crate::domain::edit::{KeyChange, KeyEdit};
-use crate::domain::{
-    ApiKey, Audience, KeyDetails, KeyId, KeyState, Lifetime, Position, ProjectId, RoleName, Timestamp,
-};
+use crate::domain::{Audience, KeyDetails, KeyId, KeyState, Lifetime, Position, RoleName, Timestamp};
 use crate::store::error::Error;
-use crate::store::rows::{self, KeyRow};
+use crate::store::rows;
 use crate::store::{Keys, NewKey, SecretUse};
 
 use super::publish::conclude;
@@ -29,28 +27,9 @@ impl Keys for SqliteStore {
         Ok(position)
     }
 
-    async fn keys(
-        &self,
-        project: &ProjectId,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Vec<ApiKey>, Error> {
-        let rows: Vec<KeyRow> = sqlx::query_as(
-            "SELECT id, project, name, state, permissions, role, allowlist, audiences, token_lifetime, \
-             require_scope, auth_methods, live_tokens, created_at, expires_at, changed \
-             FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3",
-        )
-        .bind(project.as_str())
-        .bind(after.map_or("", KeyId::as_str))
-        .bind(limit)
-        .fetch_all(&mut *self.read().await?)
-        .await?;
-        rows.into_iter().map(ApiKey::try_from).collect()
-    }
-
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {
         let mut transaction = self.write().await?;
-        expect_unchanged(&mut transaction, change).await?;
+        expect_unchanged(&mut transaction, &change.key, change.expected()).await?;
         let position = carry_out(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(position)
@@ -66,12 +45,11 @@ impl Keys for SqliteStore {
 /// Writes key and secret; the key's `changed` is set once the position is known.
 pub(super) async fn insert(connection: &mut SqliteConnection, new: &NewKey) -> Result<(), Error> {
     let (key, details) = (&new.key, &new.key.details);
-    // The foreign key would notice as well, but does not say which one it is.
-    let project: Option<i64> = sqlx::query_scalar("SELECT 1 FROM projects WHERE id = $1")
+    let changed: Option<i64> = sqlx::query_scalar("SELECT changed FROM projects WHERE id = $1")
         .bind(key.project.as_str())
         .fetch_optional(&mut *connection)
         .await?;
-    project.ok_or(Error::Missing("project"))?;
+    rows::expect_project(changed, new.decided_on)?;
     roles::expect(connection, &key.project, details.role.as_ref()).await?;
     sqlx::query(
         "INSERT INTO api_keys (id, project, kind, name, state, permissions, role, allowlist, audiences, \
@@ -119,16 +97,17 @@ pub(super) fn written(audiences: &[Audience]) -> String {
 
 pub(super) async fn expect_unchanged(
     connection: &mut SqliteConnection,
-    change: &KeyChange,
+    key: &KeyId,
+    (expected_key, expected_project): (Position, Position),
 ) -> Result<(), Error> {
     let changed: Option<(i64, i64)> = sqlx::query_as(
         "SELECT k.changed, p.changed FROM api_keys AS k JOIN projects AS p ON p.id = k.project \
          WHERE k.id = $1",
     )
-    .bind(change.key.as_str())
+    .bind(key.as_str())
     .fetch_optional(connection)
     .await?;
-    let expected = (rows::stored(change.expected_changed), rows::stored(change.expected_project));
+    let expected = (rows::stored(expected_key), rows::stored(expected_project));
     match changed {
         None => Err(Error::Missing("key")),
         Some(changed) if changed == expected => Ok(()),

@@ -41,9 +41,8 @@ impl Leaks for SqliteStore {
 
     async fn record_leak(&self, leak: &LeakRecord) -> Result<Option<Position>, Error> {
         let mut transaction = self.write().await?;
-        if let Some(block) = &leak.block {
-            keys::expect_unchanged(&mut transaction, block).await?;
-        }
+        let expected = (leak.expected_changed, leak.expected_project);
+        keys::expect_unchanged(&mut transaction, &leak.key, expected).await?;
         if let Some(note) = &leak.note {
             write_down(&mut transaction, note).await?;
             append_audit(&mut transaction, &note.audit).await?;
@@ -68,12 +67,13 @@ impl Leaks for SqliteStore {
         rows.into_iter().map(Flag::try_from).collect()
     }
 
-    async fn clear_flags(&self, key: &KeyId, audit: &AuditDraft) -> Result<u64, Error> {
+    async fn clear_flags(&self, key: &KeyId, secrets: &[SecretId], audit: &AuditDraft) -> Result<u64, Error> {
         let mut transaction = self.write().await?;
         let cleared =
-            sqlx::query("UPDATE leak_reports SET cleared_at = $2 WHERE key = $1 AND cleared_at IS NULL")
+            sqlx::query("UPDATE leak_reports SET cleared_at = $2 WHERE key = $1 AND secret IN (SELECT value FROM json_each($3)) AND cleared_at IS NULL")
                 .bind(key.as_str())
                 .bind(audit.at.millis())
+                .bind(serde_json::to_string(secrets).expect("texts are JSON"))
                 .execute(&mut *transaction)
                 .await?
                 .rows_affected();

@@ -119,20 +119,23 @@ impl Webhooks for SqliteStore {
         Ok(settled)
     }
 
-    async fn disable_webhook(&self, id: &WebhookId, audit: &AuditDraft) -> Result<bool, Error> {
+    async fn disable_webhook(&self, seen: &Webhook, audit: &AuditDraft) -> Result<bool, Error> {
         let mut transaction = self.write().await?;
         let appended = append_audit(&mut transaction, audit).await?;
         let disabled = sqlx::query(
-            "UPDATE webhooks SET state = 'disabled', changed = $2 WHERE id = $1 AND state = 'active'",
+            "UPDATE webhooks SET state = 'disabled', changed = $2 WHERE id = $1 AND state = 'active' \
+             AND changed = $3 AND ($4 IS NULL OR failing_since = $4)",
         )
-        .bind(id.as_str())
+        .bind(seen.id.as_str())
         .bind(rows::stored(appended.number))
+        .bind(rows::stored(seen.changed))
+        .bind(seen.failing_since.map(Timestamp::millis))
         .execute(&mut *transaction)
         .await?;
         if disabled.rows_affected() == 0 {
             return Ok(false);
         }
-        deliveries::fail_waiting(&mut transaction, id).await?;
+        deliveries::fail_waiting(&mut transaction, &seen.id).await?;
         transaction.commit().await?;
         Ok(true)
     }

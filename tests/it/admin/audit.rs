@@ -159,13 +159,13 @@ async fn an_export_whose_reader_may_read_no_longer_is_cut_off_and_says_so() {
 }
 
 /// One who reads events: `id`, `event` and `data` of each; comments are signs of life.
-struct Reader {
+pub(super) struct Reader {
     body: Body,
     ready: Vec<String>,
 }
 
 impl Reader {
-    async fn of(admin: &Administrator<'_>, query: &str, last_seen: Option<i64>) -> Self {
+    pub(super) async fn of(admin: &Administrator<'_>, query: &str, last_seen: Option<i64>) -> Self {
         let mut send = admin.send(Method::GET, &format!("{FOLLOW}{query}"));
         if let Some(seq) = last_seen {
             send = send.header("last-event-id", &seq.to_string());
@@ -185,14 +185,14 @@ impl Reader {
         Some(self.ready.remove(0))
     }
 
-    async fn begin(&mut self) -> i64 {
+    pub(super) async fn begin(&mut self) -> i64 {
         let said = self.next().await.expect("it ended");
         let after = said.lines().next().unwrap().strip_prefix("id: ").unwrap().parse().unwrap();
         assert_eq!(said, format!("id: {after}\nevent: begin\ndata: {{\"after\":{after}}}"));
         after
     }
 
-    async fn row(&mut self) -> Value {
+    pub(super) async fn row(&mut self) -> Value {
         let said = self.next().await.expect("it ended");
         let (id, row) = said.split_once("\nevent: row\ndata: ").unwrap_or_else(|| panic!("{said}"));
         let row: Value = serde_json::from_str(row).unwrap();

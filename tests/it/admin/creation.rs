@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Administrator, key_of, no};
-use crate::support::{Answer, App, is_secret};
+use crate::support::{self, Answer, App, is_secret};
 
 const KEYS: &str = "/admin/v1/keys";
 
@@ -25,7 +25,7 @@ impl Administrator<'_> {
 }
 
 async fn keys_of(app: &App, project: &portcullis::domain::ProjectId) -> usize {
-    app.shell.store.keys(project, None, 1000).await.unwrap().len()
+    support::keys_of(app.shell.store.as_ref(), project).await.unwrap().len()
 }
 
 /// Without what only the first answer has.
@@ -88,7 +88,7 @@ async fn a_name_is_its_askers_alone_and_forgotten_after_a_day() {
     let theirs = Administrator::with(&other).await.make(KEYS, "mine", &body).await;
     assert_ne!(theirs.json()["key_id"], first.json()["key_id"]);
     // Another node, or this one after a restart.
-    let node = app.second_node(crate::support::Build::default()).await;
+    let node = app.second_node(support::Build::default()).await;
     let again = node.administer(Method::POST, KEYS).bearer(&admin.token).header("idempotency-key", "mine");
     assert_eq!(again.json(&body).send().await.json()["key_id"], first.json()["key_id"]);
 
@@ -116,6 +116,41 @@ async fn what_was_refused_is_not_remembered_and_what_may_no_longer_be_seen_is_no
     for wrong in ["", "a b", "\u{e9}", &"x".repeat(256)] {
         let refused = admin.make(KEYS, wrong, &key_of(&shop.project.id, "till", &[])).await;
         assert_eq!(refused.problem(), no(400, "invalid_request"), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn many_at_once_under_one_name_make_one_of_whatever_is_made() {
+    let app = App::with_webhooks().await;
+    let shop = app.tenant("shop").await;
+    let admin = app.administrator("").await;
+    let key = format!("{KEYS}/{}", shop.key("orders").create().await.id);
+    let project = shop.project.id.to_string();
+    for (name, path, body) in [
+        ("a project", "/admin/v1/projects".to_owned(), json!({ "name": "mill" })),
+        ("a role", format!("/admin/v1/projects/{project}/roles"), json!({ "role": "support" })),
+        ("a secret", format!("{key}/secrets"), json!({})),
+        ("another", format!("{key}/regenerate"), json!({})),
+        (
+            "a webhook",
+            "/admin/v1/webhooks".to_owned(),
+            json!({ "project": project, "url": "https://desk.example/" }),
+        ),
+    ] {
+        let name = name.replace(' ', "-");
+        let rows = app.shell.store.audit(0, 1000).await.unwrap().len();
+
+        let answers = futures_util::future::join_all((0..8).map(|_| admin.make(&path, &name, &body))).await;
+
+        let made: Vec<_> = answers.iter().filter(|answer| answer.status < 300).collect();
+        assert_eq!(
+            made.len(),
+            8,
+            "{path}: {}",
+            answers.iter().map(Answer::text).collect::<Vec<_>>().join(" ")
+        );
+        let first = made.iter().filter(|answer| answer.header("idempotency-replayed").is_empty()).count();
+        assert_eq!((first, app.shell.store.audit(0, 1000).await.unwrap().len()), (1, rows + 1), "{path}");
     }
 }
 

@@ -4,6 +4,7 @@ mod audit;
 mod authority;
 mod bodies;
 mod creation;
+mod everything;
 mod flags;
 mod forged;
 mod hygiene;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Administrator, key_of, no};
-use crate::support::{App, Key};
+use crate::support::{App, Build, Hand, Key, keys_of};
 
 struct Scene<'a> {
     /// Holds keys, everywhere, from two networks and for an hour.
@@ -118,4 +118,37 @@ async fn a_narrowed_token_reaches_no_further_than_it_is_narrowed() {
         let made = limited.post("/admin/v1/keys", &key_of(&shop.project.id, "k", &[permission])).await;
         assert_eq!(made.status, status, "{permission}");
     }
+}
+
+#[tokio::test]
+async fn a_role_that_is_raised_while_somebody_gives_it_to_a_new_key_is_beyond_them_as_it_is_then() {
+    let hand = Hand::new();
+    let app = Build::default().store(hand.wrap()).start().await;
+    let whole = app.administrator("").await;
+    let keeper = whole.make_key(&key_of(&"portcullis", "keeper", &["portcullis:keys:write"])).await;
+    app.follow().await;
+    let keeper = Administrator::with(&keeper).await;
+    let roles = "/admin/v1/projects/portcullis/roles";
+    assert_eq!(whole.post(roles, &json!({ "role": "nights" })).await.status, 201);
+    let before = keys_of(app.shell.store.as_ref(), &app.admin().project).await.unwrap();
+    let mut body = key_of(&"portcullis", "mine", &[]);
+    body["role"] = json!("nights");
+
+    hand.roles.close();
+    let raised = async {
+        hand.roles.until_came(1).await;
+        // By another process: it waits at no door.
+        let role = "nights".parse().unwrap();
+        let raise = |before| portcullis::domain::RoleDetails {
+            permissions: "portcullis:signing:write".parse().unwrap(),
+            ..before
+        };
+        let project = app.admin().project;
+        app.shell.edit_role(&project, &role, raise, &portcullis::keys::acts::Why::default()).await.unwrap();
+        hand.roles.release();
+    };
+    let (made, ()) = tokio::join!(keeper.post("/admin/v1/keys", &body), raised);
+
+    assert_eq!(made.problem(), no(403, "insufficient_scope"), "{}", made.text());
+    assert_eq!(keys_of(app.shell.store.as_ref(), &app.admin().project).await.unwrap(), before);
 }

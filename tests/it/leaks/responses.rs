@@ -168,6 +168,24 @@ async fn a_key_that_is_edited_meanwhile_is_blocked_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_unblocked_while_it_is_reported_is_blocked_for_that() {
+    let hand = Hand::new();
+    let app = Build::default().store(hand.wrap()).start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("api").create().await;
+    key.act(KeyAct::Block).await;
+    hand.reports.close();
+    let meanwhile = async {
+        hand.reports.until_came(1).await;
+        key.act(KeyAct::Unblock).await;
+        hand.reports.release();
+    };
+    let (answer, ()) = tokio::join!(app.leak(&[&key.secret]).send(), meanwhile);
+    assert_eq!(answer.status, 202);
+    assert_eq!(app.state_of(&key.id).await, KeyState::Blocked, "its secret was reported when it worked");
+}
+
+#[tokio::test]
 async fn a_secret_that_is_no_more_is_known_for_a_year() {
     let app = App::patient().await;
     let shop = app.tenant("shop").await;

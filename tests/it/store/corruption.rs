@@ -6,6 +6,7 @@ use portcullis::store::{Error, Lookup};
 
 use super::database::Database;
 use super::fixtures::{new_key, project_change, set_scope, shop, token};
+use crate::support::keys_of;
 
 on_every_engine!(founded:
     what_cannot_be_read_of_a_key_is_named,
@@ -42,7 +43,7 @@ async fn what_cannot_be_read_of_a_key_is_named(db: &Database) {
         db.tamper(damage).await;
         let place = ("api_keys", column, id.as_str());
         assert_names(db.mint_record(&Lookup::Id(id.clone())).await, place);
-        assert_names(db.keys(&shop(), None, 10).await, place);
+        assert_names(keys_of(db.as_ref(), &shop()).await, place);
         db.tamper(
             "UPDATE api_keys \
              SET allowlist = '', audiences = '', permissions = '', auth_methods = '', live_tokens = NULL, \

@@ -117,6 +117,7 @@ pub(crate) fn new_key(project: ProjectId) -> NewKey {
     NewKey {
         once: None,
         digest: digest(),
+        decided_on: None,
         feed: FeedDraft::changed(Changed::Key { project: project.clone(), key: id.clone() }, tag()),
         audit: audit(Act::CreateKey, &project, id.as_str()),
         key: ApiKey {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::database::Database;
 use super::fixtures::{NOW, audit, details, digest, key_change, later, new_project, shop, tag};
+use crate::support::keys_of;
 
 on_every_engine!(founded:
     imported_keys_are_found_by_id_and_by_secret_as_they_were_given,
@@ -193,7 +194,7 @@ async fn the_largest_batch_is_imported(db: &Database) {
     let keys = (0..10_000).map(|n| to_import(&format!("key-{n:05}"), digest())).collect();
     let arrivals = db.import_keys(&batch(keys)).await.unwrap();
     assert_eq!(arrivals, vec![Arrival::Imported; 10_000]);
-    assert_eq!(db.keys(&shop(), None, u32::MAX).await.unwrap().len(), 10_000);
+    assert_eq!(keys_of(db.as_ref(), &shop()).await.unwrap().len(), 10_000);
 }
 
 async fn two_imports_of_the_same_keys_at_once_make_each_key_once(db: &Database) {
@@ -214,6 +215,6 @@ async fn two_imports_of_the_same_keys_at_once_make_each_key_once(db: &Database) 
     let imported = one.iter().chain(&other).filter(|arrival| **arrival == Arrival::Imported).count();
     let there = one.iter().chain(&other).filter(|arrival| **arrival == Arrival::AlreadyThere).count();
     assert_eq!((imported, there), (100, 100));
-    assert_eq!(db.keys(&shop(), None, 1000).await.unwrap().len(), 100);
+    assert_eq!(keys_of(db.as_ref(), &shop()).await.unwrap().len(), 100);
     assert_eq!(db.traces().await.1, rows + 1);
 }

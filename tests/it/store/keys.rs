@@ -2,12 +2,13 @@
 
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::{KeyDetails, KeyId, KeyState, Position, ProjectId, SecretDigest};
-use portcullis::store::{Error, Lookup};
+use portcullis::store::{Error, Lookup, WantedKeys};
 
 use super::database::Database;
 use super::fixtures::{
     details, digest, key_change, later, new_key, new_project, of_details, project_change, set_scope, shop,
 };
+use crate::support::all_keys_of;
 
 on_every_engine!(founded:
     a_key_is_found_by_its_id_and_by_its_secret_as_it_was_made,
@@ -161,12 +162,13 @@ async fn keys_are_listed_by_id_in_pages_of_their_project(db: &Database) {
 
     let mut listed: Vec<KeyId> = Vec::new();
     loop {
-        let page = db.keys(&shop(), listed.last(), 2).await.unwrap();
+        let wanted = WantedKeys { after: listed.last().cloned(), limit: 2, ..all_keys_of(&shop()) };
+        let page = db.find_keys(&wanted).await.unwrap();
         if page.is_empty() {
             break;
         }
-        assert!(page.len() <= 2 && page.iter().all(|key| key.changed > Position::START));
-        listed.extend(page.into_iter().map(|key| key.id));
+        assert!(page.len() <= 2 && page.iter().all(|found| found.key.changed > Position::START));
+        listed.extend(page.into_iter().map(|found| found.key.id));
     }
     made.sort();
     assert_eq!(listed, made);

@@ -2,7 +2,7 @@
 
 use portcullis::domain::audit::Act;
 use portcullis::domain::authority::Reach;
-use portcullis::domain::edit::KeyEdit;
+use portcullis::domain::edit::{KeyChange, KeyEdit};
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::hygiene::Neglect;
 use portcullis::domain::leak::{Earlier, Flag, Place};
@@ -38,9 +38,14 @@ fn note(record: &MintRecord, earlier: Earlier, is_open: bool) -> LeakNote {
     }
 }
 
+fn leak(record: &MintRecord, note: Option<LeakNote>, block: Option<KeyChange>) -> LeakRecord {
+    let (expected_changed, expected_project) = (record.key.changed, record.project.changed);
+    LeakRecord { key: record.key.id.clone(), expected_changed, expected_project, note, block }
+}
+
 fn report(record: &MintRecord, earlier: Earlier, blocks: bool) -> LeakRecord {
     let block = blocks.then(|| key_change(record, KeyEdit::Block));
-    LeakRecord { note: Some(note(record, earlier, true)), block }
+    leak(record, Some(note(record, earlier, true)), block)
 }
 
 async fn flagged(db: &Database, flagged: bool) -> Vec<KeyId> {
@@ -118,7 +123,9 @@ async fn a_report_on_a_key_that_has_changed_meanwhile_leaves_no_trace(db: &Datab
     let record = db.key().await;
     db.change_key(&key_change(&record, KeyEdit::RevokeTokens)).await.unwrap();
     let before = db.traces().await;
-    assert_refused!(db.record_leak(&report(&record, Earlier::Never, true)).await, Error::Conflict);
+    for blocks in [true, false] {
+        assert_refused!(db.record_leak(&report(&record, Earlier::Never, blocks)).await, Error::Conflict);
+    }
     assert_eq!(db.traces().await, before);
     assert!(db.flags(&[record.key.id]).await.unwrap().is_empty());
 }
@@ -128,7 +135,7 @@ async fn flags_are_of_their_keys_until_they_are_cleared(db: &Database) {
     for record in [&one, &two] {
         assert_eq!(db.record_leak(&report(record, Earlier::Never, false)).await.unwrap(), None);
     }
-    let settled = LeakRecord { note: Some(note(&noted, Earlier::Never, false)), block: None };
+    let settled = leak(&noted, Some(note(&noted, Earlier::Never, false)), None);
     db.record_leak(&settled).await.unwrap();
     let ids = [&one, &two, &noted].map(|record| record.key.id.clone());
     let flags = db.flags(&ids).await.unwrap();
@@ -137,7 +144,10 @@ async fn flags_are_of_their_keys_until_they_are_cleared(db: &Database) {
     assert_eq!((flagged(db, true).await, flagged(db, false).await), (ids[..2].to_vec(), ids[2..].to_vec()));
 
     let (position, rows) = db.traces().await;
-    let cleared = db.clear_flags(&ids[0], &audit(Act::ClearFlags, &shop(), ids[0].as_str())).await.unwrap();
+    let (seen, told) = (one.secrets[0].digest.id(), audit(Act::ClearFlags, &shop(), ids[0].as_str()));
+    // Of a secret that was reported after somebody looked nothing is cleared.
+    assert_eq!(db.clear_flags(&ids[0], &[two.secrets[0].digest.id()], &told).await.unwrap(), 0);
+    let cleared = db.clear_flags(&ids[0], &[seen], &told).await.unwrap();
     assert_eq!((cleared, db.traces().await), (1, (position, rows + 1)));
     assert_eq!(flagged(db, true).await, ids[1..2]);
     // What was cleared may be reported anew.
@@ -148,6 +158,9 @@ async fn flags_are_of_their_keys_until_they_are_cleared(db: &Database) {
 async fn clearing_nothing_leaves_no_trace(db: &Database) {
     let key = db.key().await.key.id;
     let before = db.traces().await;
-    assert_eq!(db.clear_flags(&key, &audit(Act::ClearFlags, &shop(), key.as_str())).await.unwrap(), 0);
+    assert_eq!(
+        db.clear_flags(&key, &[digest().id()], &audit(Act::ClearFlags, &shop(), key.as_str())).await.unwrap(),
+        0
+    );
     assert_eq!(db.traces().await, before);
 }

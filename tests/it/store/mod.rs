@@ -38,7 +38,7 @@ macro_rules! assert_refused {
     };
 }
 
-mod audit;
+pub(crate) mod audit;
 mod concurrency;
 mod corruption;
 mod database;

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::fixtures::{NOW, audit, founding, key_change, later, of_details, tag, token};
+use crate::support::keys_of;
 
 on_every_engine!(founded:
     a_restored_copy_revokes_its_past_and_blocks_its_keys,
@@ -105,7 +106,7 @@ async fn a_copy_has_everything_but_the_row_that_tells_of_it(db: &Database) {
     assert_eq!(db.installation().await.unwrap().unwrap().backup_mark, None);
     assert_eq!(copy.audit(0, 100).await.unwrap(), before);
     assert_eq!(feed(copy, 0).await.entries, db.whole_feed().await);
-    let keys = copy.keys(&key.key.project, None, 10).await.unwrap();
+    let keys = keys_of(copy, &key.key.project).await.unwrap();
     assert_eq!(keys, [key.key]);
     let log = db.audit(0, 100).await.unwrap();
     assert_eq!((log.len(), log.last().unwrap().row.act.as_str()), (before.len() + 1, "backup"));
@@ -130,7 +131,7 @@ async fn a_restored_copy_revokes_its_past_and_blocks_its_keys(db: &Database) {
     assert_eq!(told, [(Position::new(1_000_000), revoked(all)), (Position::new(1_000_001), revoked(kid))]);
     assert!(restored.blocked.contains(&key), "as it was");
     for project in [key.project.clone(), ProjectId::administration()] {
-        for key in copy.keys(&project, None, 10).await.unwrap() {
+        for key in keys_of(copy, &project).await.unwrap() {
             assert_eq!((key.state, key.changed), (KeyState::Blocked, Position::new(1_000_000)));
         }
     }
@@ -178,7 +179,7 @@ async fn a_signing_key_that_would_not_be_revoked_stops_the_restoration(db: &Data
     }
 
     assert_eq!((copy.installation().await.unwrap(), copy.audit(0, 100).await.unwrap()), before);
-    assert_eq!(copy.keys(&key.project, None, 10).await.unwrap(), [key]);
+    assert_eq!(keys_of(copy, &key.project).await.unwrap(), [key]);
     assert_eq!(copy.signing_keys().await.unwrap(), founding().signing_keys);
 }
 

@@ -234,9 +234,17 @@ async fn a_disabled_webhook_wants_nothing_and_is_disabled_once(db: &Database) {
     db.key().await;
     let taken = take(db, &made, NOW, 1).await.remove(0);
     let draft = audit(Act::DisableWebhook, &made, later(7));
-    assert!(db.disable_webhook(&made.id, &draft).await.unwrap());
+    let before = db.webhook(&made.id).await.unwrap().unwrap();
+    for other in [
+        Webhook { changed: Position::new(before.changed.value() - 1), ..before.clone() },
+        Webhook { failing_since: Some(NOW), ..before.clone() },
+    ] {
+        assert!(!db.disable_webhook(&other, &draft).await.unwrap(), "{other:?}");
+    }
+    assert!(db.disable_webhook(&before, &draft).await.unwrap());
     let rows = db.audit(0, 100).await.unwrap().len();
-    assert!(!db.disable_webhook(&made.id, &draft).await.unwrap());
+    let after = db.webhook(&made.id).await.unwrap().unwrap();
+    assert!(!db.disable_webhook(&after, &draft).await.unwrap());
     assert_eq!(db.audit(0, 100).await.unwrap().len(), rows);
     let row = sent(db, &made).await.remove(0);
     assert_eq!((row.state.as_str(), row.next_at), ("failed", None));

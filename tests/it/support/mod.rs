@@ -9,6 +9,7 @@ mod entropy;
 mod finder;
 mod latch;
 mod link;
+mod listed;
 mod postgres_server;
 mod receiver;
 mod request;
@@ -29,6 +30,7 @@ pub(crate) use entropy::Seeded;
 pub(crate) use finder::Finder;
 pub(crate) use latch::Latch;
 pub(crate) use link::Link;
+pub(crate) use listed::{all_keys_of, keys_of};
 pub(crate) use postgres_server::{
     CHANGES, PostgresServer, TABLES, give_away, unprivileged_in, url_by as postgres_url,
 };

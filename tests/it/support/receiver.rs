@@ -44,6 +44,8 @@ pub(crate) enum Reply {
     Close,
     /// With 200, once the test lets it.
     Held(Arc<Semaphore>),
+    /// With this status, once the test lets it.
+    HeldStatus(Arc<Semaphore>, u16),
 }
 
 /// What it was sent.
@@ -276,6 +278,10 @@ async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), reply: Reply
         Reply::Held(gate) => {
             let _ = gate.acquire().await;
             stream.write_all(head(200, "").as_bytes()).await?;
+        }
+        Reply::HeldStatus(gate, status) => {
+            let _ = gate.acquire().await;
+            stream.write_all(head(status, "").as_bytes()).await?;
         }
     }
     stream.flush().await

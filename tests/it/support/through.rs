@@ -12,7 +12,7 @@ use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::feed::Published;
 use portcullis::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use portcullis::domain::{
-    ApiKey, Audience, Catalogue, KeyId, Position, Project, ProjectId, Role, RoleName, Timestamp, TokenId,
+    Audience, Catalogue, KeyId, Position, Project, ProjectId, Role, RoleName, Timestamp, TokenId,
 };
 use portcullis::store::{
     Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, FoundGrants, FoundKey, Founded, Founding, Health,
@@ -40,6 +40,8 @@ pub(crate) struct Hand {
     pub(crate) revocations: Arc<Latch>,
     /// Whoever has asked whether a secret was reported before waits here for the answer.
     pub(crate) reports: Arc<Latch>,
+    /// Roles that were read wait here on their way to whoever asked.
+    pub(crate) roles: Arc<Latch>,
     /// How often all of a record was read at once.
     pub(crate) whole_read: AtomicUsize,
     /// How often a project's part was read by itself.
@@ -81,6 +83,7 @@ impl Hand {
             records: Latch::open(),
             revocations: Latch::open(),
             reports: Latch::open(),
+            roles: Latch::open(),
             whole_read: none(),
             parts_read: none(),
             no_parts: off(),
@@ -245,7 +248,9 @@ impl Projects for Through {
 #[async_trait]
 impl Roles for Through {
     async fn role(&self, project: &ProjectId, name: &RoleName) -> Result<Option<Role>, Error> {
-        self.store.role(project, name).await
+        let role = self.store.role(project, name).await;
+        self.hand.roles.pass().await;
+        role
     }
 
     async fn roles(
@@ -266,15 +271,6 @@ impl Roles for Through {
 impl Keys for Through {
     async fn create_key(&self, key: &NewKey) -> Result<Position, Error> {
         self.store.create_key(key).await
-    }
-
-    async fn keys(
-        &self,
-        project: &ProjectId,
-        after: Option<&KeyId>,
-        limit: u32,
-    ) -> Result<Vec<ApiKey>, Error> {
-        self.store.keys(project, after, limit).await
     }
 
     async fn change_key(&self, change: &KeyChange) -> Result<Position, Error> {

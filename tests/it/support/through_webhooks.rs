@@ -45,8 +45,8 @@ impl Webhooks for Through {
         self.store.settle_delivery(attempt).await
     }
 
-    async fn disable_webhook(&self, id: &WebhookId, audit: &AuditDraft) -> Result<bool, Error> {
-        self.store.disable_webhook(id, audit).await
+    async fn disable_webhook(&self, seen: &Webhook, audit: &AuditDraft) -> Result<bool, Error> {
+        self.store.disable_webhook(seen, audit).await
     }
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {

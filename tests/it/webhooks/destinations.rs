@@ -41,7 +41,7 @@ impl Lookup for Names {
 async fn post(transport: &Transport, url: &str) -> Outcome {
     let url = url.parse().unwrap();
     let request = Request { url: &url, id: "msg_x", timestamp: 1, signature: "v1,x", body: "{}" };
-    timeout(DEADLINE, transport.post(&request)).await.expect("it has a time")
+    timeout(DEADLINE, transport.post(&request)).await.expect("it has a time").outcome
 }
 
 fn transport(allowed: &str, names: Arc<dyn Lookup>) -> Transport {

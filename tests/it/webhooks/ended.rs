@@ -1,8 +1,11 @@
 //! When nothing is sent to a webhook any more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::domain::webhook::{WebhookDetails, WebhookId, WebhookState};
+
+use tokio::sync::Semaphore;
 
 use crate::support::{App, Receiver, Reply, deliveries};
 
@@ -113,4 +116,53 @@ async fn deliveries_are_forgotten_after_seven_days_whatever_became_of_them() {
     app.clock.advance(Duration::from_secs(16));
     app.send_webhooks().await;
     assert!(deliveries(&app, &hook).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_from_where_a_webhook_led_before_disables_nothing() {
+    let app = App::with_webhooks().await;
+    let (old, new) = (Receiver::start().await, Receiver::start().await);
+    let shop = app.tenant("shop").await;
+    let (hook, _) = old.hook(&app, Some(&shop.project.id)).await;
+    let gate = Arc::new(Semaphore::new(0));
+    old.usually(Reply::HeldStatus(gate.clone(), 410));
+    for _ in 0..5 {
+        shop.key("orders").create().await;
+    }
+    assert_eq!(app.server.webhooks.step().await.unwrap(), 4);
+    old.until(4).await;
+    let destinations = app.server.webhooks.transport().destinations();
+    let edit = |before: WebhookDetails| WebhookDetails { url: new.url().parse().unwrap(), ..before };
+    app.shell.edit_webhook(&hook, edit, destinations).await.unwrap();
+
+    gate.add_permits(4);
+    app.server.webhooks.finish().await;
+
+    assert_eq!(app.webhook(&hook).await.details.state, WebhookState::Active);
+    app.send_webhooks().await;
+    assert_eq!(new.received().len(), 1, "what waited goes where it leads now");
+}
+
+#[tokio::test]
+async fn a_receiver_that_somebody_has_just_taken_up_again_is_not_given_up_for_an_attempt_from_before() {
+    let (app, receiver) = (App::with_webhooks().await, Receiver::start().await);
+    let shop = app.tenant("shop").await;
+    let (hook, _) = receiver.hook(&app, Some(&shop.project.id)).await;
+    receiver.reply([Reply::Close]);
+    shop.key("orders").create().await;
+    app.send_webhooks().await;
+    app.clock.advance(Duration::from_hours(5 * 24));
+    app.follow().await;
+    let gate = Arc::new(Semaphore::new(0));
+    receiver.reply([Reply::HeldStatus(gate.clone(), 500)]);
+    assert_eq!(app.server.webhooks.step().await.unwrap(), 1);
+    receiver.until(2).await;
+    for state in [WebhookState::Paused, WebhookState::Active] {
+        app.set_webhook(&hook, state).await;
+    }
+
+    gate.add_permits(1);
+    app.server.webhooks.finish().await;
+
+    assert_eq!(app.webhook(&hook).await.details.state, WebhookState::Active);
 }

@@ -223,3 +223,28 @@ async fn what_the_loop_of_a_server_sends_arrives_and_stopping_waits_for_what_is_
     shop.key("orders").create().await;
     assert_eq!(receiver.received().len(), 1, "nobody sends any more");
 }
+
+#[tokio::test]
+async fn a_receiver_that_asks_to_wait_is_left_alone_for_that_long_but_not_for_longer_than_an_hour() {
+    let (app, receiver) = (App::with_webhooks().await, Receiver::start().await);
+    let shop = app.tenant("shop").await;
+    let (hook, _) = receiver.hook(&app, Some(&shop.project.id)).await;
+    for (asked, least, most) in [
+        ("120", 120, 120),
+        ("0", 4, 6),
+        ("999999999999999999999999", 4, 6),
+        ("-5", 4, 6),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 4, 6),
+        ("86400", 3600, 3600),
+        ("18446744073709551615", 3600, 3600),
+    ] {
+        receiver.reply([Reply::Headed(503, format!("Retry-After: {asked}\r\n"))]);
+        shop.key("orders").create().await;
+        app.send_webhooks().await;
+        let row = deliveries(&app, &hook).await.remove(0);
+        let waits = row.next_at.unwrap().since(row.tried_at.unwrap()).as_secs();
+        assert!((least..=most).contains(&waits), "{asked}: {waits} s");
+        app.clock.advance(Duration::from_hours(2));
+        app.send_webhooks().await;
+    }
+}

@@ -28,7 +28,7 @@ impl Leaks for Through {
         self.store.flags(keys).await
     }
 
-    async fn clear_flags(&self, key: &KeyId, audit: &AuditDraft) -> Result<u64, Error> {
-        self.store.clear_flags(key, audit).await
+    async fn clear_flags(&self, key: &KeyId, secrets: &[SecretId], audit: &AuditDraft) -> Result<u64, Error> {
+        self.store.clear_flags(key, secrets, audit).await
     }
 }
