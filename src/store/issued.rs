@@ -18,25 +18,11 @@ pub trait IssuedTokens: Send + Sync {
     /// how the others are counted.
     async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error>;
 
-    /// A key's tokens within a range, the newest first, at most `limit`; their `position` is not
-    /// read back. Rows are found by time alone: a key that mints rarely is searched for.
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error>;
-
     /// Deletes at most `limit` tokens minted before this time, the oldest first; tells how many.
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error>;
 
     /// Drops the counts of tokens that were over at this time; tells how many.
     async fn forget_counts(&self, until: Timestamp) -> Result<u64, Error>;
-
-    /// The newest of a key's tokens.
-    async fn issued(&self, key: &KeyId, limit: u32) -> Result<Vec<IssuedToken>, Error> {
-        self.issued_within(key, &IssuedRange::default(), limit).await
-    }
 }
 
 /// What became of a token.
@@ -48,15 +34,6 @@ pub enum Recording {
     Moved,
     /// It is not: as many tokens live as may live.
     Full(QuotaFull),
-}
-
-/// Tokens that were minted at or after a time, and before another token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IssuedRange {
-    /// Only those minted at this time or after it.
-    pub since: Option<Timestamp>,
-    /// Only those before this one.
-    pub before: Option<TokenId>,
 }
 
 /// A row of the issuance log.

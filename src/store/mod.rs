@@ -35,7 +35,7 @@ use crate::domain::{
 pub use crate::domain::audit::SealedRow;
 pub use error::{Error, Unavailable};
 pub use import::{Arrival, KeyBatch, KeyImport, KeyToImport};
-pub use issued::{IssuedRange, IssuedToken, IssuedTokens, Recording};
+pub use issued::{IssuedToken, IssuedTokens, Recording};
 pub use leaks::{LeakNote, LeakRecord, Leaks};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use replays::{Replay, Replays};
@@ -383,7 +383,4 @@ pub struct TokenRevocation {
 pub trait AuditLog: Send + Sync {
     /// Appends the row of an act that stores nothing else.
     async fn note(&self, act: &AuditDraft) -> Result<(), Error>;
-
-    /// Rows after number `after`, in order, at most `limit`.
-    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error>;
 }

@@ -9,11 +9,11 @@ use sqlx::{Arguments as _, PgConnection};
 use tokio::time::timeout;
 
 use crate::domain::quota::{Owner, Wanted};
-use crate::domain::{KeyId, QuotaFull, Timestamp, TokenId};
+use crate::domain::{QuotaFull, Timestamp, TokenId};
 use crate::store::error::{Error, Unavailable};
 use crate::store::first_of;
-use crate::store::rows::{self, IssuedRow};
-use crate::store::{IssuedRange, IssuedToken, IssuedTokens, Recording};
+use crate::store::rows;
+use crate::store::{IssuedToken, IssuedTokens, Recording};
 
 use super::again::again;
 use super::{PostgresStore, live_tokens, partitions};
@@ -62,28 +62,6 @@ impl IssuedTokens for PostgresStore {
             }
         });
         timeout(PATIENCE, recorded).await.unwrap_or(Err(Unavailable::Slow.into()))
-    }
-
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error> {
-        let (first, end) = (range.since.map_or(FIRST, first_of), range.before.unwrap_or(LAST));
-        let mut work = self.one_read().await?;
-        let rows: Vec<IssuedRow> = sqlx::query_as(
-            "SELECT jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent \
-             FROM issued_tokens WHERE key = $1 AND jti >= $2 AND jti < $3 ORDER BY jti DESC LIMIT $4",
-        )
-        .bind(key.as_str())
-        .bind(first.as_bytes().as_slice())
-        .bind(end.as_bytes().as_slice())
-        .bind(i64::from(limit))
-        .fetch_all(&mut *work)
-        .await?;
-        work.commit().await?;
-        rows.into_iter().map(IssuedToken::try_from).collect()
     }
 
     /// Days go whole, once their last token is old, and so keep a token for a day longer at most;

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use crate::domain::quota::{Owner, Wanted};
-use crate::domain::{KeyId, QuotaFull, Timestamp, TokenId};
+use crate::domain::{QuotaFull, Timestamp, TokenId};
 use crate::store::error::Error;
 use crate::store::first_of;
-use crate::store::rows::{self, IssuedRow};
-use crate::store::{IssuedRange, IssuedToken, IssuedTokens, Recording};
+use crate::store::rows;
+use crate::store::{IssuedToken, IssuedTokens, Recording};
 
 use super::{SqliteStore, hex, live_tokens};
 
@@ -47,26 +47,6 @@ impl IssuedTokens for SqliteStore {
         }
         transaction.commit().await?;
         Ok(recorded)
-    }
-
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error> {
-        let (first, end) = (range.since.map_or(FIRST, first_of), range.before.unwrap_or(LAST));
-        let rows: Vec<IssuedRow> = sqlx::query_as(
-            "SELECT jti, key, project, subject, scope, audience, address, issued_at, expires_at, parent \
-             FROM issued_tokens WHERE key = $1 AND jti >= $2 AND jti < $3 ORDER BY jti DESC LIMIT $4",
-        )
-        .bind(key.as_str())
-        .bind(first.as_bytes().as_slice())
-        .bind(end.as_bytes().as_slice())
-        .bind(limit)
-        .fetch_all(&mut *self.read().await?)
-        .await?;
-        rows.into_iter().map(IssuedToken::try_from).collect()
     }
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {

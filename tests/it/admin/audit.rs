@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{Administrator, no};
-use crate::support::{App, DEADLINE};
+use crate::support::{App, DEADLINE, Listed as _};
 
 const EXPORT: &str = "/admin/v1/audit/export";
 const FOLLOW: &str = "/admin/v1/audit/follow";

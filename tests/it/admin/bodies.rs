@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{key_of, no};
 use crate::support::App;
+use crate::support::Listed as _;
 
 #[tokio::test]
 async fn a_body_that_is_not_understood_is_refused_and_changes_nothing() {

@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Administrator, key_of, no};
-use crate::support::{self, Answer, App, is_secret};
+use crate::support::{self, Answer, App, Listed as _, is_secret};
 
 const KEYS: &str = "/admin/v1/keys";
 

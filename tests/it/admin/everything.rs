@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::audit::Reader;
 use super::{Administrator, key_of};
 use crate::store::audit::chain_holds;
-use crate::support::{ALLOW, Answer, App, Build, LOOPBACK, Receiver, is_secret};
+use crate::support::{ALLOW, Answer, App, Build, LOOPBACK, Listed as _, Receiver, is_secret};
 
 const KEYS: &str = "/admin/v1/keys";
 /// How many keys live at the same time.

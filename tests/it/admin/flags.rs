@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::no;
-use crate::support::{App, is_secret};
+use crate::support::{App, Listed as _, is_secret};
 
 async fn leak(app: &App, secret: &str) {
     let body = json!({ "secrets": [secret], "source": "commit", "url": "https://git.example/x" });

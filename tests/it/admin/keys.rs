@@ -5,7 +5,7 @@ use portcullis::domain::KeyId;
 use serde_json::{Value, json};
 
 use super::{key_of, no};
-use crate::support::{App, escape, is_secret};
+use crate::support::{App, Listed as _, escape, is_secret};
 
 async fn last_audit(app: &App) -> Value {
     let rows = app.shell.store.audit(0, 1000).await.unwrap();

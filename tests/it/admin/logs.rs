@@ -6,7 +6,7 @@ use portcullis::keys::acts::KeyAct;
 use serde_json::{Value, json};
 
 use super::{Administrator, no};
-use crate::support::{App, Key, part};
+use crate::support::{App, Key, Listed as _, part};
 
 fn all(page: &Value, name: &str) -> Vec<Value> {
     page["items"].as_array().unwrap().iter().map(|row| row[name].clone()).collect()

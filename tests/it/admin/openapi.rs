@@ -8,7 +8,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::Administrator;
-use crate::support::{Answer, App, Key, Receiver, Send, deliveries, escape, part};
+use crate::support::{Answer, App, Key, Listed as _, Receiver, Send, deliveries, escape, part};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/admin.json");
 /// Set, it makes the test write what it would have compared.

@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Administrator, no};
-use crate::support::{App, Receiver, Tenant};
+use crate::support::{App, Listed as _, Receiver, Tenant};
 
 async fn document(app: &App) -> Value {
     app.administer(Method::GET, "/openapi.json").send().await.json()

@@ -7,7 +7,7 @@ use portcullis::keys::acts::KeyAct;
 use serde_json::{Value, json};
 
 use super::{Administrator, key_of};
-use crate::support::{Answer, App, Key};
+use crate::support::{Answer, App, Key, Listed as _};
 
 const KEYS: &str = "/admin/v1/keys";
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::no;
 use crate::support::App;
+use crate::support::Listed as _;
 
 /// Parameters that some operation takes, and some that none does.
 fn parameters(document: &Value) -> Vec<String> {

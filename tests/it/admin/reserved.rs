@@ -7,7 +7,7 @@ use portcullis_guard::Claims;
 use serde_json::{Value, json};
 
 use super::{key_of, no};
-use crate::support::{App, Key, escape, is_secret};
+use crate::support::{App, Key, Listed as _, escape, is_secret};
 
 /// Whatever begins with what is Portcullis's own, but for the two that a tenant's key may be given by name.
 fn administrative(project: &ProjectId) -> Vec<String> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::privileges::Outcome::{self, Beyond, Done, Stranger, Unseen};
 use super::privileges::{Scene, Target};
 use super::{Administrator, key_of};
-use crate::support::{Answer, App};
+use crate::support::{Answer, App, Listed as _};
 
 const ACTS: [&str; 8] = ["list", "show", "make", "describe", "raise", "lower", "delete", "give"];
 

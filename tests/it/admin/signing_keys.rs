@@ -6,7 +6,7 @@ use axum::http::Method;
 use serde_json::json;
 
 use super::no;
-use crate::support::{App, part};
+use crate::support::{App, Listed as _, part};
 
 const LIST: &str = "/admin/v1/signing-keys";
 

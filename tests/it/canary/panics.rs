@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use portcullis::domain::KeyId;
 use portcullis::domain::Timestamp;
-use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Recording, Store};
+use portcullis::store::{Error, IssuedToken, IssuedTokens, Recording, Store};
 
 use crate::support::{Build, Finder};
 
@@ -15,15 +14,6 @@ struct Panics(Arc<dyn Store>);
 impl IssuedTokens for Panics {
     async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         panic!("the log has failed over {tokens:?}")
-    }
-
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error> {
-        self.0.issued_within(key, range, limit).await
     }
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {

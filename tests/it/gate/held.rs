@@ -8,7 +8,7 @@ use portcullis::domain::{CatalogueScope, KeyDetails};
 use portcullis::keys::acts::{KeyAct, Why};
 
 use super::{AUDIENCE, House, default_audience, furnish};
-use crate::support::{Answer, App, Build, Key, Latch};
+use crate::support::{Answer, App, Build, Key, Latch, Listed as _};
 
 type Edit = fn(&mut KeyDetails);
 

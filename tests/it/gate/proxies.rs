@@ -1,7 +1,7 @@
 //! The address that counts, at the server and in its log (threats S18, S19, S22), beyond what
 //! `oauth::address` shows.
 
-use crate::support::{App, Build};
+use crate::support::{App, Build, Listed as _};
 
 const PROXIES: &str = "PORTCULLIS_CLIENT_ADDRESS_TRUSTED_PROXIES";
 

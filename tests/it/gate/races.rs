@@ -8,7 +8,7 @@ use portcullis::keys::acts::KeyAct;
 use tokio::task::JoinSet;
 
 use super::{House, furnish};
-use crate::support::{App, Build, Hand, Key};
+use crate::support::{App, Build, Hand, Key, Listed as _};
 
 /// A load that began before an edit and ends after it must not be remembered as what is now.
 #[tokio::test]

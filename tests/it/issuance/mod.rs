@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis::domain::{KeyId, Timestamp};
+use portcullis::domain::Timestamp;
 use portcullis::issuance::{Error as Refused, IssuanceLog};
-use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Recording, Store, Unavailable};
+use portcullis::store::{Error, IssuedToken, IssuedTokens, Recording, Store, Unavailable};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{Answer, App, Build, Latch, Wire};
+use crate::support::{Answer, App, Build, Latch, Listed as _, Wire};
 
 /// A log that fails in one way or another.
 struct Faulty {
@@ -45,15 +45,6 @@ impl IssuedTokens for Faulty {
             Fault::Hangs => std::future::pending().await,
             Fault::Short => Ok(Vec::new()),
         }
-    }
-
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error> {
-        self.store.issued_within(key, range, limit).await
     }
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {

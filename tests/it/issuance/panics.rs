@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use portcullis::domain::{KeyId, Timestamp};
-use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Recording, Store};
+use portcullis::domain::Timestamp;
+use portcullis::store::{Error, IssuedToken, IssuedTokens, Recording, Store};
 
 use crate::support::{Build, Latch};
 
@@ -22,15 +22,6 @@ impl IssuedTokens for PanicsOnce {
         self.latch.pass().await;
         assert!(self.has_panicked.swap(true, Ordering::SeqCst), "the log has failed over {}", tokens.len());
         self.store.record(tokens).await
-    }
-
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error> {
-        self.store.issued_within(key, range, limit).await
     }
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {

@@ -7,7 +7,7 @@ use portcullis::keys::acts::KeyAct;
 use portcullis::time::Clock as _;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, App, Key, Tenant};
+use crate::support::{Answer, App, Key, Listed as _, Tenant};
 
 fn some(limit: u32) -> Option<NonZeroU32> {
     NonZeroU32::new(limit)

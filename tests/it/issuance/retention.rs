@@ -6,7 +6,7 @@ use portcullis::domain::TokenId;
 use portcullis::store::{IssuedToken, Recording};
 use portcullis::time::Clock as _;
 
-use crate::support::{App, Build, Engine, Key};
+use crate::support::{App, Build, Engine, Key, Listed as _};
 
 const DAY: Duration = Duration::from_hours(24);
 

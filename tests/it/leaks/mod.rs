@@ -8,7 +8,7 @@ mod strangers;
 use portcullis::domain::{KeyId, KeyState, OnLeak};
 use serde_json::{Value, json};
 
-use crate::support::{App, Key, Send, Tenant};
+use crate::support::{App, Key, Listed as _, Send, Tenant};
 
 const PATH: &str = "/v1/leaks";
 const URL: &str = "https://git.example/a/b/blob/1/.env#L3";

@@ -6,7 +6,7 @@ use portcullis::domain::{AuthMethod, KeyState};
 use portcullis::keys::acts::{KeyAct, Why};
 use serde_json::{Value, json};
 
-use crate::support::{App, Build, Key, Send, escape};
+use crate::support::{App, Build, Key, Listed as _, Send, escape};
 
 const PATH: &str = "/v1/key/block";
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use portcullis::keys::acts::KeyAct;
 
-use crate::support::{Answer, App, Key};
+use crate::support::{Answer, App, Key, Listed as _};
 
 async fn revoke(key: &Key<'_>, form: &str) -> Answer {
     key.post("/oauth/revoke", form).send().await

@@ -1,5 +1,6 @@
 //! The audit log: one row per act, and a chain that shows whether one was changed.
 
+use crate::support::Listed as _;
 use portcullis::domain::audit::{Act, Broken, Chain, Head};
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
 use portcullis::domain::{OnLeak, Position, SecretDigest};

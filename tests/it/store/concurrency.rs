@@ -1,5 +1,6 @@
 //! Many at once: nothing is lost, nothing is reordered, nothing is decided on an old state.
 
+use crate::support::Listed as _;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

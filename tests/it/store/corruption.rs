@@ -6,6 +6,7 @@ use portcullis::store::{Error, Lookup};
 
 use super::database::Database;
 use super::fixtures::{new_key, project_change, set_scope, shop, token};
+use crate::support::Listed as _;
 use crate::support::keys_of;
 
 on_every_engine!(founded:

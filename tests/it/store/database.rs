@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use tempfile::TempDir;
 
 use super::fixtures::{founding, new_key, new_project, shop};
-use crate::support::{Engine, PostgresDatabase};
+use crate::support::{Engine, Listed as _, PostgresDatabase};
 
 /// A store, and a way to its database past it.
 pub(crate) struct Database {

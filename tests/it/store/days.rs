@@ -1,5 +1,6 @@
 //! The days of the issuance log on PostgreSQL: partitions that come ahead of time and go whole.
 
+use crate::support::Listed as _;
 use std::time::Duration;
 
 use portcullis::domain::Timestamp;

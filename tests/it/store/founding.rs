@@ -1,5 +1,6 @@
 //! The beginning.
 
+use crate::support::Listed as _;
 use portcullis::domain::audit::{Act, AuditDraft};
 use portcullis::domain::{Position, ProjectId};
 use portcullis::store::{Error, Founded, Lookup, Resealing, SealedKey};

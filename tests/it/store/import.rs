@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::database::Database;
 use super::fixtures::{NOW, audit, details, digest, key_change, later, new_project, shop, tag};
+use crate::support::Listed as _;
 use crate::support::keys_of;
 
 on_every_engine!(founded:

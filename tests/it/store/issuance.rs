@@ -1,10 +1,11 @@
 //! The issuance log: what it takes, and what has come too late for it.
 
+use crate::support::{Listed as _, all_tokens_of};
 use portcullis::domain::edit::KeyEdit;
 use portcullis::domain::grant::MintRecord;
 use portcullis::domain::{LiveTokenLimits, Position, ProjectId, ScopeSet, Timestamp, TokenId};
 use portcullis::store::Recording::{Moved, Recorded};
-use portcullis::store::{IssuedRange, IssuedToken};
+use portcullis::store::{IssuedToken, WantedTokens};
 
 use super::database::Database;
 use super::fixtures::{
@@ -82,8 +83,9 @@ async fn tokens_are_listed_within_a_range(db: &Database) {
     minted(db, &record, &[1, 2, 3, 4]).await;
     minted(db, &other, &[2, 3]).await;
     let listed = async |since: Option<u64>, before: Option<TokenId>, limit| {
-        let range = IssuedRange { since: since.map(later), before };
-        let tokens = db.issued_within(&record.key.id, &range, limit).await.unwrap();
+        let of_key = all_tokens_of(&record.key.id, limit);
+        let wanted = WantedTokens { since: since.map(later), before, ..of_key };
+        let tokens = db.find_tokens(&wanted).await.unwrap();
         tokens.iter().map(|token| (token.issued_at.secs() - NOW.secs(), token.jti)).collect::<Vec<_>>()
     };
     let seconds = |listed: &[(i64, TokenId)]| listed.iter().map(|(second, _)| *second).collect::<Vec<_>>();
@@ -95,8 +97,9 @@ async fn tokens_are_listed_within_a_range(db: &Database) {
     assert_eq!(seconds(&listed(None, Some(first[2].1), 3).await), [1]);
     assert_eq!(seconds(&listed(Some(2), Some(first[0].1), 1).await), [3]);
     // Before 1970 there is nothing, and everything is after it.
-    let range = IssuedRange { since: Some(Timestamp::from_millis(-1)), before: None };
-    assert_eq!(db.issued_within(&record.key.id, &range, 10).await.unwrap().len(), 4);
+    let of_key = all_tokens_of(&record.key.id, 10);
+    let wanted = WantedTokens { since: Some(Timestamp::from_millis(-1)), ..of_key };
+    assert_eq!(db.find_tokens(&wanted).await.unwrap().len(), 4);
 }
 
 async fn old_tokens_are_forgotten_the_oldest_first_and_in_batches(db: &Database) {

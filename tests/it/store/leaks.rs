@@ -1,5 +1,6 @@
 //! Reports of leaked secrets: once each, with the block or without, or not at all.
 
+use crate::support::Listed as _;
 use portcullis::domain::audit::Act;
 use portcullis::domain::authority::Reach;
 use portcullis::domain::edit::{KeyChange, KeyEdit};

@@ -18,7 +18,7 @@ use super::fixtures::{
     NOW, audit, founding, key_change, new_key, new_project, project_change, set_scope, shop, token,
     token_revocation,
 };
-use crate::support::{Engine, PostgresDatabase};
+use crate::support::{Engine, Listed as _, PostgresDatabase};
 
 /// Longer than anything here takes, and short enough to be noticed.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);

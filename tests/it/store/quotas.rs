@@ -1,5 +1,6 @@
 //! Limits of live tokens: who finds a place, and who frees one.
 
+use crate::support::Listed as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 

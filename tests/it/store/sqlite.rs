@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use super::database::Database;
 use super::fixtures::{NOW, founding, key_change, new_key, project_change, shop, token};
 use crate::support::Engine;
+use crate::support::Listed as _;
 
 /// A connection as another process has it.
 async fn stranger(path: &Path) -> SqliteConnection {

@@ -1,5 +1,6 @@
 //! What PostgreSQL undoes because of others is done again, whole and from its start, a few times.
 
+use crate::support::Listed as _;
 use std::sync::Arc;
 
 use portcullis::domain::KeyState;

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::fixtures::{NOW, audit, founding, key_change, later, of_details, tag, token};
+use crate::support::Listed as _;
 use crate::support::keys_of;
 
 on_every_engine!(founded:

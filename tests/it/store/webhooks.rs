@@ -1,5 +1,6 @@
 //! Webhooks and the outbox.
 
+use crate::support::Listed as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis::domain::{KeyId, Timestamp};
-use portcullis::store::{Error, IssuedRange, IssuedToken, IssuedTokens, Recording, Store};
+use portcullis::domain::Timestamp;
+use portcullis::store::{Error, IssuedToken, IssuedTokens, Recording, Store};
 use tokio::sync::{Semaphore, watch};
 
 /// As good as without end.
@@ -70,15 +70,6 @@ impl IssuedTokens for Held {
     async fn record(&self, tokens: &[IssuedToken]) -> Result<Vec<Recording>, Error> {
         self.latch.pass().await;
         self.store.record(tokens).await
-    }
-
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error> {
-        self.store.issued_within(key, range, limit).await
     }
 
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {

@@ -30,7 +30,7 @@ pub(crate) use entropy::Seeded;
 pub(crate) use finder::Finder;
 pub(crate) use latch::Latch;
 pub(crate) use link::Link;
-pub(crate) use listed::{all_keys_of, keys_of};
+pub(crate) use listed::{Listed, all_keys_of, all_tokens_of, keys_of};
 pub(crate) use postgres_server::{
     CHANGES, PostgresServer, TABLES, give_away, unprivileged_in, url_by as postgres_url,
 };

@@ -12,15 +12,15 @@ use portcullis::domain::edit::{KeyChange, ProjectChange};
 use portcullis::domain::feed::Published;
 use portcullis::domain::grant::{KeyPart, MintRecord, ProjectPart};
 use portcullis::domain::{
-    Audience, Catalogue, KeyId, Position, Project, ProjectId, Role, RoleName, Timestamp, TokenId,
+    Audience, Catalogue, Position, Project, ProjectId, Role, RoleName, Timestamp, TokenId,
 };
 use portcullis::store::{
     Arrival, AuditLog, Backup, Error, FeedLog, FeedRead, FoundGrants, FoundKey, Founded, Founding, Health,
-    Heartbeat, Installation, IssuedRange, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup,
-    NewKey, NewProject, Projects, Recording, Records, Resealing, Restoration, Restored, Roles, SealedKey,
-    SealedRow, Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey,
-    TokenRevocation, Unavailable, Upkeep, WantedAudit, WantedGrants, WantedKeys, WantedProjects,
-    WantedRevocations, WantedTokens,
+    Heartbeat, Installation, IssuedToken, IssuedTokens, KeyBatch, KeyImport, Keys, Lookup, NewKey,
+    NewProject, Projects, Recording, Records, Resealing, Restoration, Restored, Roles, SealedKey, SealedRow,
+    Search, SecretUse, SigningKeys, SigningKeysChange, Snapshot, Store, StoredSigningKey, TokenRevocation,
+    Unavailable, Upkeep, WantedAudit, WantedGrants, WantedKeys, WantedProjects, WantedRevocations,
+    WantedTokens,
 };
 use portcullis::time::Clock as _;
 
@@ -303,15 +303,6 @@ impl IssuedTokens for Through {
         self.store.record(tokens).await
     }
 
-    async fn issued_within(
-        &self,
-        key: &KeyId,
-        range: &IssuedRange,
-        limit: u32,
-    ) -> Result<Vec<IssuedToken>, Error> {
-        self.store.issued_within(key, range, limit).await
-    }
-
     async fn forget_issued(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
         self.store.forget_issued(before, limit).await
     }
@@ -336,10 +327,6 @@ impl SigningKeys for Through {
 impl AuditLog for Through {
     async fn note(&self, act: &AuditDraft) -> Result<(), Error> {
         self.store.note(act).await
-    }
-
-    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<SealedRow>, Error> {
-        self.store.audit(after, limit).await
     }
 }
 

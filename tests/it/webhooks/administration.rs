@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, Receiver, is_secret};
+use crate::support::{Answer, App, Listed as _, Receiver, is_secret};
 
 const HOOKS: &str = "/admin/v1/webhooks";
 

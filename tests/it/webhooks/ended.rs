@@ -7,7 +7,7 @@ use portcullis::domain::webhook::{WebhookDetails, WebhookId, WebhookState};
 
 use tokio::sync::Semaphore;
 
-use crate::support::{App, Receiver, Reply, deliveries};
+use crate::support::{App, Listed as _, Receiver, Reply, deliveries};
 
 impl App {
     /// Somebody sets a webhook's state.

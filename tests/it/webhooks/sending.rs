@@ -10,7 +10,7 @@ use portcullis::keys::acts::{KeyAct, Why};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::support::{App, DEADLINE, Receiver, Reply, deliveries};
+use crate::support::{App, DEADLINE, Listed as _, Receiver, Reply, deliveries};
 
 #[tokio::test]
 async fn a_blocked_key_is_told_to_its_projects_receiver_in_the_words_of_the_specification() {
