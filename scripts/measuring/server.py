@@ -43,16 +43,19 @@ class Process:
 
 
 class Server(Process):
-    """`portcullis serve` on a free port; `pinned` to the first core, if the client has the second."""
+    """`portcullis serve` on a free port; `pinned` to the first core, if the client has the second; with these
+    variables."""
 
-    def __init__(self, program, folder, pinned=False):
+    def __init__(self, program, folder, pinned=False, variables=None):
         self.program, self.folder = str(program), str(folder)
+        self.environment = os.environ | (variables or {})
         command = [self.program, "serve", "--data-dir", self.folder, "--listen-public", "127.0.0.1:0"]
-        super().__init__([*pinning(0, pinned), *command, "--log-level", "warn"])
+        super().__init__([*pinning(0, pinned), *command, "--log-level", "warn"], self.environment)
 
     def shell(self, *arguments):
         command = [self.program, *arguments, "--json", "--data-dir", self.folder]
-        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=self.environment)
+        return json.loads(done.stdout)
 
     def key(self, project, permission):
         """A new key, which the running server has heard of soon after."""

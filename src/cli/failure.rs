@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::config;
+use crate::domain::TokenRefusal;
 use crate::domain::audit::Broken;
-use crate::domain::{KeyId, TokenRefusal};
+use crate::domain::webhook::{InvalidUrl, InvalidWebhook};
 use crate::installation::{self, FileError};
 use crate::keys::acts;
 use crate::store::{self, Unavailable};
@@ -49,9 +50,14 @@ pub(super) enum Failure {
     },
     /// A secret was made, and the answer with it was lost.
     #[error(
-        "it was made for {0}, but the answer with the secret was lost on the way; `portcullis key regenerate {0}` gives a new one"
+        "it was made for {of}, but the answer with the secret was lost on the way; `portcullis {command} {of}` gives a new one"
     )]
-    SecretLost(KeyId),
+    SecretLost {
+        /// By which another one is had.
+        command: &'static str,
+        /// Whose it is.
+        of: String,
+    },
     /// What is elsewhere cannot be done from afar.
     #[error(
         "{0} works on the installation itself: run it on that machine, without --server and --profile (PORTCULLIS_SERVER, PORTCULLIS_PROFILE)"
@@ -174,7 +180,7 @@ impl Failure {
             | Self::System(_)
             | Self::Output(_)
             | Self::Remote { .. }
-            | Self::SecretLost(_) => ("unavailable", 4),
+            | Self::SecretLost { .. } => ("unavailable", 4),
         }
     }
 
@@ -190,6 +196,11 @@ impl Failure {
             Self::Installation(installation::Error::Store { source, .. }) => source,
             Self::Installation(installation::Error::File(FileError::Io { .. })) => {
                 return Some("correct its permissions, or name a --data-dir that is yours");
+            }
+            Self::Act(acts::Error::Webhook(InvalidWebhook::Url(InvalidUrl::Plain | InvalidUrl::Address))) => {
+                return Some(
+                    "this command judges by its own settings: give it the networks that the servers have",
+                );
             }
             _ => return None,
         };

@@ -222,9 +222,6 @@ impl Command {
             Self::Completions(_) => "`completions`",
             Self::Key(key::Command::Import(_)) => "`key import`",
             Self::Key(key::Command::Scan(_)) => "`key scan`",
-            Self::Key(key::Command::ClearFlags(_)) => "`key clear-flags`",
-            Self::Key(key::Command::Hygiene(_)) => "`key hygiene`",
-            Self::Webhook(_) => "`webhook`",
             Self::SigningKey(signing_key::Command::Import { .. }) => "`signing-key import`",
             Self::SigningKey(signing_key::Command::Export { .. }) => "`signing-key export`",
             Self::Project(_)
@@ -233,6 +230,7 @@ impl Command {
             | Self::Role(_)
             | Self::Key(_)
             | Self::SigningKey(_)
+            | Self::Webhook(_)
             | Self::Token(_)
             | Self::Audit(_)
             | Self::Nodes => return None,

@@ -294,7 +294,7 @@ impl ProjectEdit {
     #[must_use]
     pub const fn right(&self) -> Right {
         match self {
-            Self::CreateRole(..) | Self::EditRole { .. } | Self::DeleteRole(_) => Right::WriteKeys,
+            Self::CreateRole(_) | Self::EditRole { .. } | Self::DeleteRole(_) => Right::WriteKeys,
             _ => Right::WriteProjects,
         }
     }
@@ -303,7 +303,7 @@ impl ProjectEdit {
     #[must_use]
     pub fn gives_to_role(&self) -> Option<&ScopeSet> {
         match self {
-            Self::CreateRole(_, details) => Some(&details.permissions),
+            Self::CreateRole(role) => Some(&role.details.permissions),
             Self::EditRole { role, details } => {
                 let had = |scope: &Scope| covers(&role.details.permissions, scope);
                 (!details.permissions.iter().all(had)).then_some(&details.permissions)

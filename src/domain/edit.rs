@@ -184,7 +184,7 @@ pub enum ProjectEdit {
     /// Its keys are blocked when their secrets leak, or only flagged.
     SetOnLeak(OnLeak),
     /// It gets a role.
-    CreateRole(RoleName, RoleDetails),
+    CreateRole(Role),
     /// A role of it is replaced.
     EditRole {
         /// The role as it was read.
@@ -224,7 +224,7 @@ impl ProjectEdit {
             Self::SetLiveTokens(_) => Act::SetLiveTokens,
             Self::SetRawKeys(_) => Act::SetRawKeys,
             Self::SetOnLeak(_) => Act::SetOnLeak,
-            Self::CreateRole(..) => Act::CreateRole,
+            Self::CreateRole(_) => Act::CreateRole,
             Self::EditRole { .. } => Act::EditRole,
             Self::DeleteRole(_) => Act::DeleteRole,
         }
@@ -234,8 +234,7 @@ impl ProjectEdit {
     #[must_use]
     pub const fn role(&self) -> Option<&RoleName> {
         match self {
-            Self::CreateRole(name, _) => Some(name),
-            Self::EditRole { role, .. } => Some(&role.name),
+            Self::CreateRole(role) | Self::EditRole { role, .. } => Some(&role.name),
             _ => None,
         }
     }
@@ -252,7 +251,7 @@ impl ProjectEdit {
             | Self::SetAlgorithm(_)
             | Self::SetLiveTokens(_)
             | Self::SetOnLeak(_)
-            | Self::CreateRole(..)
+            | Self::CreateRole(_)
             | Self::DeleteRole(_) => return false,
             Self::EditRole { role, details } => {
                 return !details.takes_nothing_from(&role.details, catalogue);

@@ -24,10 +24,9 @@ impl Acts {
     ) -> Result<Role, Error> {
         details.check(project)?;
         let project = self.project_of_roles(project).await?;
-        let at = self.clock.now();
-        let role = Role { name, details, created_at: at, changed: project.changed };
+        let role = Role { name, details, created_at: self.clock.now(), changed: project.changed };
         let once = self.once(&Made::Role(&project.id, &role));
-        let edit = ProjectEdit::CreateRole(role.name.clone(), role.details.clone());
+        let edit = ProjectEdit::CreateRole(role.clone());
         let detail = described(&role.details);
         let done = self.commit_role(project, edit, (role.name.as_str(), detail), once).await?;
         Ok(Role { changed: done.position, ..role })

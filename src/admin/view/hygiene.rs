@@ -1,13 +1,14 @@
 //! Keys that somebody might do without, as they are shown.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::domain::hygiene::Finding;
 use crate::domain::leak::Flag;
 use crate::domain::{KeyId, KeyState, ProjectId, RoleName, Scope, Timestamp};
 use crate::keys::hygiene::Examined;
 use crate::store::FoundKey;
 
-use super::KeyRow;
+use super::{KeyRow, parsed};
 
 /// A key in a list, and what is known of its life.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ impl KeyFound {
 }
 
 /// A key of which there is something to say.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct HygieneRow {
     /// Its id.
     pub key_id: KeyId,
@@ -53,10 +54,12 @@ pub struct HygieneRow {
     /// What people call it.
     pub name: String,
     /// Whether it works.
+    #[serde(deserialize_with = "parsed")]
     pub state: KeyState,
     /// The role that it has.
     pub role: Option<RoleName>,
     /// What there is to say.
+    #[serde(deserialize_with = "findings")]
     pub findings: Vec<&'static str>,
     /// When one of its secrets was used last, to the minute.
     pub last_used_at: Option<i64>,
@@ -66,6 +69,13 @@ pub struct HygieneRow {
     pub unused_permissions: Option<Vec<Scope>>,
     /// Since when: the issuance log was read back to there.
     pub since: i64,
+}
+
+fn findings<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<&'static str>, D::Error> {
+    let words = Vec::<String>::deserialize(from)?;
+    let known = |word: &String| Finding::ALL.map(Finding::as_str).into_iter().find(|known| known == word);
+    let found: Option<_> = words.iter().map(known).collect();
+    found.ok_or_else(|| serde::de::Error::custom("it is no finding"))
 }
 
 impl From<Examined> for HygieneRow {
@@ -78,7 +88,7 @@ impl From<Examined> for HygieneRow {
             name: key.details.name,
             state: key.state,
             role: key.details.role,
-            findings: findings.into_iter().map(crate::domain::hygiene::Finding::as_str).collect(),
+            findings: findings.into_iter().map(Finding::as_str).collect(),
             last_used_at: last_used.map(Timestamp::secs),
             ends_at: ends_at.map(Timestamp::secs),
             unused_permissions: unused.map(|unused| unused.iter().cloned().collect()),

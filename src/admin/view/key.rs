@@ -76,7 +76,7 @@ impl From<Flag> for FlagRow {
 }
 
 /// What became of a key's flags.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct FlagsCleared {
     /// The key.
     pub key_id: KeyId,

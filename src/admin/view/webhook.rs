@@ -1,25 +1,30 @@
 //! Webhooks and what was sent to them, as they are shown.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::parsed;
 use crate::domain::webhook::{EventFilter, MessageId, Webhook, WebhookId, WebhookState, WebhookUrl};
 use crate::domain::{Position, ProjectId, Timestamp};
 use crate::store::Delivery;
 
 /// A webhook.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct WebhookRow {
     /// Its id.
+    #[serde(deserialize_with = "parsed")]
     pub webhook: WebhookId,
     /// Of whose keys; of all projects', if none.
     pub project: Option<ProjectId>,
     /// Where events are sent.
+    #[serde(deserialize_with = "parsed")]
     pub url: WebhookUrl,
     /// Which; all, if empty.
+    #[serde(deserialize_with = "events")]
     pub events: EventFilter,
     /// What people say about it.
     pub description: String,
     /// Whether they are sent.
+    #[serde(deserialize_with = "parsed")]
     pub state: WebhookState,
     /// Since when nothing has arrived there, if the last attempt failed.
     pub failing_since: Option<i64>,
@@ -27,6 +32,11 @@ pub struct WebhookRow {
     pub created_at: i64,
     /// The number of the audit log's row of the last act on it.
     pub seq: Position,
+}
+
+/// Those too that a later release knows.
+fn events<'de, D: Deserializer<'de>>(from: D) -> Result<EventFilter, D::Error> {
+    Vec::<String>::deserialize(from)?.join(" ").parse().map_err(serde::de::Error::custom)
 }
 
 impl From<Webhook> for WebhookRow {
@@ -46,9 +56,10 @@ impl From<Webhook> for WebhookRow {
 }
 
 /// A webhook whose signing secret was replaced.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct WebhookRotated {
     /// The webhook.
+    #[serde(deserialize_with = "parsed")]
     pub webhook: WebhookId,
     /// Until when the old secret signs as well.
     pub old_ends_at: i64,
@@ -57,18 +68,20 @@ pub struct WebhookRotated {
 }
 
 /// Something is on its way to a webhook, or it is gone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct WebhookActed {
     /// The webhook.
+    #[serde(deserialize_with = "parsed")]
     pub webhook: WebhookId,
     /// The number of the audit log's row; none of a deleted one.
     pub seq: Option<Position>,
 }
 
 /// A message and what became of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct DeliveryRow {
     /// The message's id: the `webhook-id` of each attempt.
+    #[serde(deserialize_with = "parsed")]
     pub message: MessageId,
     /// The type of its event.
     pub event: String,

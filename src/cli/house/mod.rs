@@ -6,6 +6,7 @@
 mod afar;
 mod here;
 mod profile;
+mod webhooks;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::admin::view::{
-    AppliedBy, AudienceRow, Awaited, KeyFound, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole,
-    RoleRow, RoleWhole, ScopeRow, SigningKeyRow, TokenRow,
+    AppliedBy, AudienceRow, Awaited, FlagsCleared, HygieneRow, KeyFound, KeyRow, KeyWhole, NodeRow, Page,
+    ProjectRow, ProjectWhole, RoleRow, RoleWhole, ScopeRow, SigningKeyRow, TokenRow,
 };
 use crate::domain::hygiene::Days;
 use crate::domain::leak::OnLeak;
@@ -32,9 +33,10 @@ use super::failure::Failure;
 pub(super) use afar::Afar;
 pub(super) use here::Here;
 pub(super) use profile::FarArgs;
+pub(super) use webhooks::{WebhookPatch, Webhooks, WhichDeliveries};
 
 /// All that a command may want of an installation.
-pub(super) trait House: Keys + Projects + Roles + Tokens + Whole {
+pub(super) trait House: Keys + Hygiene + Projects + Roles + Tokens + Webhooks + Whole {
     /// The installation itself, if it was opened here.
     fn here(&self) -> Option<&Here>;
 
@@ -45,7 +47,7 @@ pub(super) trait House: Keys + Projects + Roles + Tokens + Whole {
 }
 
 /// Which keys are wanted: those of which all holds that is named here.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct WhichKeys {
     /// Else of every project that whoever asks may see.
     pub(super) project: Option<ProjectId>,
@@ -92,6 +94,9 @@ pub(super) trait Keys: Send + Sync {
         wait: Wait,
     ) -> Result<Awaited<Done>, Failure>;
 
+    /// Clears what was reported of the key's secrets.
+    async fn clear_flags(&self, id: &KeyId, why: &Why) -> Result<FlagsCleared, Failure>;
+
     async fn regenerate(&self, id: &KeyId, overlap: Duration, why: &Why) -> Result<(Done, Secret), Failure>;
 
     async fn add_secret(
@@ -108,6 +113,26 @@ pub(super) trait Keys: Send + Sync {
         delay: Duration,
         why: &Why,
     ) -> Result<Done, Failure>;
+}
+
+/// Of which keys it is asked whether somebody might do without them, and what is too long and what is soon.
+#[derive(Debug)]
+pub(super) struct WhichNeglected {
+    pub(super) project: Option<ProjectId>,
+    pub(super) key: Option<KeyId>,
+    pub(super) unused: Option<Days>,
+    pub(super) expiring: Option<Days>,
+    pub(super) over_broad: Option<Days>,
+    pub(super) after: Option<KeyId>,
+    /// So many are looked at.
+    pub(super) limit: u32,
+}
+
+/// Keys that somebody might do without.
+#[async_trait]
+pub(super) trait Hygiene: Send + Sync {
+    /// Those of which there is something to say, by id; the last that was looked at, if there are more.
+    async fn hygiene(&self, which: WhichNeglected) -> Result<Page<HygieneRow>, Failure>;
 }
 
 /// Tokens that were issued.

@@ -10,9 +10,7 @@ use crate::cli::session::Session;
 use super::act::Args;
 
 pub(super) async fn clear(session: &Session, args: Args) -> Result<(), Failure> {
-    let Args { key: key_id, why } = args;
-    let cleared = session.here("`key clear-flags`")?.acts.clear_flags(&key_id, &why.into()).await?;
-    session.output.show(&FlagsCleared { key_id, project: cleared.project, cleared: cleared.flags })
+    session.output.show(&session.house.clear_flags(&args.key, &args.why.into()).await?)
 }
 
 impl Report for FlagsCleared {

@@ -1,16 +1,13 @@
 //! `portcullis key list`, `portcullis key hygiene`
 
 use crate::admin::view::{HygieneRow, KeyFound};
-use crate::admin::{EXPIRING_DAYS, OVER_BROAD_DAYS, UNUSED_DAYS};
 use crate::cli::failure::Failure;
-use crate::cli::house::WhichKeys;
-use crate::cli::output::{Page, Row, joined};
+use crate::cli::house::{WhichKeys, WhichNeglected};
+use crate::cli::output::{Row, joined};
 use crate::cli::session::Session;
 use crate::cli::values;
-use crate::domain::authority::Reach;
-use crate::domain::hygiene::{Days, Terms};
+use crate::domain::hygiene::Days;
 use crate::domain::{KeyId, KeyState, ProjectId, RoleName, Timestamp};
-use crate::keys::hygiene::{Question, examine};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -80,31 +77,9 @@ pub(in crate::cli) struct HygieneArgs {
 }
 
 pub(super) async fn hygiene(session: &Session, args: HygieneArgs) -> Result<(), Failure> {
-    let here = session.here("`key hygiene`")?;
-    if let Some(project) = &args.project {
-        here.stored_project(project).await?;
-    }
-    let now = here.acts.clock.now();
-    let span = |days: Option<Days>, usual: u32| days.or(Days::new(usual)).map(Days::span).unwrap_or_default();
-    let terms = Terms {
-        unused_since: now.before(span(args.unused, UNUSED_DAYS)),
-        now,
-        ends_by: now.after(span(args.expiring, EXPIRING_DAYS)),
-    };
-    let question = Question {
-        within: args.project.map_or(Reach::Everywhere, |project| Reach::Within([project].into())),
-        key: args.key,
-        terms,
-        log_since: now.before(span(args.over_broad, OVER_BROAD_DAYS).min(here.retention)),
-        log_until: None,
-        // Whoever sits here may wait, and can end it.
-        log_rows: u64::MAX,
-        after: args.after,
-        limit: args.limit,
-    };
-    let report = examine(here.store(), &question).await?;
-    let items = report.keys.into_iter().map(HygieneRow::from).collect();
-    session.output.show(&Page { items, next: report.next.map(|last| last.to_string()) })
+    let HygieneArgs { project, key, unused, expiring, over_broad, after, limit } = args;
+    let which = WhichNeglected { project, key, unused, expiring, over_broad, after, limit };
+    session.output.show(&session.house.hygiene(which).await?)
 }
 
 impl Row for KeyFound {

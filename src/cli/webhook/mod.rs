@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::admin::view::{DeliveryRow, Shown, WebhookActed, WebhookRotated, WebhookRow};
+use crate::admin::view::Shown;
 use crate::domain::ProjectId;
-use crate::domain::authority::Reach;
 use crate::domain::webhook::{EventFilter, MessageId, WebhookDetails, WebhookId, WebhookState, WebhookUrl};
-use crate::store::{DELIVERY_STATES, WantedDeliveries, WantedWebhooks};
+use crate::store::DELIVERY_STATES;
 
 use super::failure::Failure;
-use super::house::Here;
-use super::output::Output;
-use super::output::Page;
+use super::house::{WebhookPatch, WhichDeliveries};
 use super::session::Session;
 use super::values::span;
 
@@ -157,79 +154,47 @@ fn filter(words: &[String]) -> Result<EventFilter, Failure> {
 
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let (here, output) = (session.here("`webhook`")?, session.output);
+        let (house, output) = (&session.house, session.output);
         match self {
-            Self::Create(new) => new.run(here, output).await,
-            Self::List { project, after, limit } => list(here, output, project, after, limit).await,
-            Self::Show { webhook } => output.show(&WebhookRow::from(here.acts.webhook(&webhook).await?)),
-            Self::Edit(edit) => edit.run(here, output).await,
-            Self::Delete { webhook } => {
-                here.acts.delete_webhook(&webhook).await?;
-                output.show(&WebhookActed { webhook, seq: None })
+            Self::Create(new) => new.run(session).await,
+            Self::List { project, after, limit } => {
+                output.show(&house.webhooks(project, after, limit).await?)
             }
+            Self::Show { webhook } => output.show(&house.webhook(&webhook).await?),
+            Self::Edit(edit) => edit.run(session).await,
+            Self::Delete { webhook } => output.show(&house.delete_webhook(&webhook).await?),
             Self::RotateSecret { webhook, overlap } => {
-                let (made, old_ends_at) = here.acts.rotate_webhook_secret(&webhook, overlap).await?;
-                let (seq, old_ends_at) = (made.webhook.changed, old_ends_at.secs());
-                let rotated = WebhookRotated { webhook, old_ends_at, seq };
-                output.show(&Shown { key: rotated, secret: &made.secret.expose() })
+                let (rotated, secret) = house.rotate_webhook_secret(&webhook, overlap).await?;
+                output.show(&Shown { key: rotated, secret: &secret.expose() })
             }
-            Self::Test { webhook } => {
-                let seq = here.acts.test_webhook(&webhook).await?;
-                output.show(&WebhookActed { webhook, seq: Some(seq) })
-            }
+            Self::Test { webhook } => output.show(&house.test_webhook(&webhook).await?),
             Self::Deliveries { webhook, state, after, limit } => {
-                let webhook = here.acts.webhook(&webhook).await?.id;
-                let wanted = WantedDeliveries { webhook, state, before: after, limit: limit + 1 };
-                let rows = here.store().find_deliveries(&wanted).await?;
-                let rows = rows.into_iter().map(DeliveryRow::from).collect();
-                output.show(&Page::cut(rows, limit, |last: &DeliveryRow| last.message.to_string()))
+                let which = WhichDeliveries { webhook, state, after, limit };
+                output.show(&house.deliveries(which).await?)
             }
-            Self::Redeliver { webhook, message } => {
-                let seq = here.acts.redeliver(&webhook, &message).await?;
-                output.show(&WebhookActed { webhook, seq: Some(seq) })
-            }
+            Self::Redeliver { webhook, message } => output.show(&house.redeliver(&webhook, &message).await?),
         }
     }
 }
 
-async fn list(
-    here: &Here,
-    output: Output,
-    project: Option<ProjectId>,
-    after: Option<WebhookId>,
-    limit: u32,
-) -> Result<(), Failure> {
-    let within = project.map_or(Reach::Everywhere, |project| Reach::Within([project].into()));
-    let found = here.store().find_webhooks(&WantedWebhooks { within, after, limit: limit + 1 }).await?;
-    let rows = found.into_iter().map(WebhookRow::from).collect();
-    output.show(&Page::cut(rows, limit, |last: &WebhookRow| last.webhook.to_string()))
-}
-
 impl Create {
-    async fn run(self, here: &Here, output: Output) -> Result<(), Failure> {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
         let details = WebhookDetails {
             url: self.url,
             events: filter(&self.events)?,
             description: self.description,
             state: WebhookState::default(),
         };
-        let made = here.acts.create_webhook(self.project, details, &here.destinations).await?;
-        let row = WebhookRow::from(made.webhook);
-        output.show(&Shown { key: row, secret: &made.secret.expose() })
+        let (row, secret) = session.house.create_webhook(self.project, details).await?;
+        session.output.show(&Shown { key: row, secret: &secret.expose() })
     }
 }
 
 impl Edit {
-    async fn run(self, here: &Here, output: Output) -> Result<(), Failure> {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
         let Changes { url, events, all_events, description, state } = self.changes;
         let events = if all_events || !events.is_empty() { Some(filter(&events)?) } else { None };
-        let edit = |before: WebhookDetails| WebhookDetails {
-            url: url.unwrap_or(before.url),
-            events: events.unwrap_or(before.events),
-            description: description.unwrap_or(before.description),
-            state: state.unwrap_or(before.state),
-        };
-        let edited = here.acts.edit_webhook(&self.webhook, edit, &here.destinations).await?;
-        output.show(&WebhookRow::from(edited))
+        let patch = WebhookPatch { url, events, description, state };
+        session.output.show(&session.house.edit_webhook(&self.webhook, patch).await?)
     }
 }

@@ -178,7 +178,7 @@ async fn edit(
         }
         ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
         ProjectEdit::SetOnLeak(policy) => set_on_leak(connection, project, *policy).await,
-        ProjectEdit::CreateRole(name, role) => roles::insert(connection, project, (name, role), at).await,
+        ProjectEdit::CreateRole(role) => roles::insert(connection, project, role).await,
         ProjectEdit::EditRole { role, details } => {
             roles::replace(connection, project, (&role.name, details)).await
         }

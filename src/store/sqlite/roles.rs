@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
-use crate::domain::{Position, ProjectId, Role, RoleDetails, RoleName, Timestamp};
+use crate::domain::{Position, ProjectId, Role, RoleDetails, RoleName};
 use crate::store::Roles;
 use crate::store::error::Error;
 use crate::store::rows::{self, RoleRow};
@@ -51,18 +51,17 @@ impl Roles for SqliteStore {
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     project: &ProjectId,
-    (name, role): (&RoleName, &RoleDetails),
-    at: Timestamp,
+    role: &Role,
 ) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO roles (project, name, description, permissions, created_at, changed) \
          VALUES ($1, $2, $3, $4, $5, 0)",
     )
     .bind(project.as_str())
-    .bind(name.as_str())
-    .bind(&role.description)
-    .bind(role.permissions.to_string())
-    .bind(at.millis())
+    .bind(role.name.as_str())
+    .bind(&role.details.description)
+    .bind(role.details.permissions.to_string())
+    .bind(role.created_at.millis())
     .execute(connection)
     .await?;
     Ok(())

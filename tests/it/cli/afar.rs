@@ -7,12 +7,21 @@ use serde_json::Value;
 use super::Home;
 use crate::support::Serving;
 
-/// A profile for an installation's first key, with these lines in it.
-fn profile(home: &Home, serving: &Serving, more: &str) -> String {
-    let key: Value = serde_json::from_str(&home.read("portcullis-data/admin-key.json")).unwrap();
+/// An installation's first key.
+pub(super) fn first_key(home: &Home) -> Value {
+    serde_json::from_str(&home.read("portcullis-data/admin-key.json")).unwrap()
+}
+
+/// A profile for an installation's first key.
+fn profile(home: &Home, serving: &Serving) -> String {
+    profile_of(&first_key(home), serving, "")
+}
+
+/// A profile for a key, with these lines in it.
+pub(super) fn profile_of(key: &Value, serving: &Serving, more: &str) -> String {
     format!(
-        "server = \"{}\"\npublic = \"{}\"\nissuer = {}\nclient_id = {}\nsecret = {}\n{more}",
-        serving.admin, serving.url, key["issuer"], key["key_id"], key["secret"]
+        "server = \"{}\"\npublic = \"{}\"\nissuer = \"http://127.0.0.1:8080\"\nclient_id = {}\nsecret = {}\n{more}",
+        serving.admin, serving.url, key["key_id"], key["secret"]
     )
 }
 
@@ -25,10 +34,14 @@ impl Home {
 
 /// A served installation, and a folder elsewhere with a profile for it.
 pub(super) fn far() -> (Home, Serving, Home) {
-    let home = Home::founded();
-    let serving = Serving::start(&home.path(""));
+    far_of(Home::founded(), &[])
+}
+
+/// The same of this installation, whose server has these variables.
+pub(super) fn far_of(home: Home, variables: &[(&str, String)]) -> (Home, Serving, Home) {
+    let serving = Serving::start_with(&home.path(""), &[], variables);
     let mut elsewhere = Home::empty();
-    elsewhere.private("profile.toml", &profile(&home, &serving, ""));
+    elsewhere.private("profile.toml", &profile(&home, &serving));
     elsewhere.set("PORTCULLIS_PROFILE", "profile.toml");
     (home, serving, elsewhere)
 }
@@ -84,8 +97,9 @@ fn the_servers_are_listed_from_afar() {
 #[test]
 fn a_profile_that_others_can_read_is_refused_and_no_message_shows_its_secret() {
     let (home, serving, elsewhere) = far();
-    let whole = profile(&home, &serving, "");
+    let whole = profile(&home, &serving);
     let secret = whole.split("secret = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let wrong = format!("{}{}", &secret[..secret.len() - 1], if secret.ends_with('x') { 'y' } else { 'x' });
     for mode in [0o644, 0o640, 0o604, 0o602] {
         elsewhere.set_mode("profile.toml", mode);
         let (status, code, said) = elsewhere.failed(&["project", "list"]);
@@ -106,7 +120,7 @@ fn a_profile_that_others_can_read_is_refused_and_no_message_shows_its_secret() {
         (whole.replace(&serving.admin, "http://tokens.example.com"), "loopback"),
         (whole.replace(&serving.admin, "ftp://127.0.0.1"), "neither https nor http"),
         (whole.replace("issuer = \"http", "issuer = \"x"), "issuer: "),
-        (whole.replace(&secret, &format!("{}x", &secret[..secret.len() - 1])), "invalid_client"),
+        (whole.replace(&secret, &wrong), "invalid_client"),
         (whole.replace(&serving.admin, &serving.url), "not as the administrators' API does"),
     ] {
         elsewhere.private("other.toml", &text);
@@ -148,16 +162,7 @@ fn a_key_that_is_limited_to_a_project_does_there_what_it_may_and_nothing_else() 
     let create =
         ["key", "create", "--project", "portcullis", "--name", "limited", "--permission", &permission];
     let made = home.json(&create);
-    let text = |name: &str| made[name].as_str().unwrap();
-    let profile = |more: &str| {
-        format!(
-            "server = \"{}\"\npublic = \"{}\"\nissuer = \"http://127.0.0.1:8080\"\nclient_id = \"{}\"\nsecret = \"{}\"\n{more}",
-            serving.admin,
-            serving.url,
-            text("key_id"),
-            text("secret")
-        )
-    };
+    let profile = |more: &str| profile_of(&made, &serving, more);
     elsewhere.private("profile.toml", &profile(""));
     // A project that is named is all that a token is asked for.
     assert_eq!(elsewhere.json(&["key", "list", "--project", &project])["items"][0]["key_id"], key.as_str());

@@ -111,3 +111,31 @@ fn an_act_that_names_itself_not_is_not_tried_again() {
     assert_eq!(way.names(&format!("POST /admin/v1/keys/{key}/block")), [None]);
     assert_eq!(home.json(&["key", "show", &key])["state"], "blocked");
 }
+
+#[test]
+fn a_webhook_is_made_once_and_what_is_sent_to_it_is_asked_for_once() {
+    let (home, serving, elsewhere) = far();
+    let project = home.project("Shop");
+    let way = Leaky::to(&serving, &["POST ", "DELETE ", "PATCH ", "GET "]);
+    let by = |line: &[&str]| elsewhere.run(&[line, &["--server", way.url.as_str()]].concat());
+
+    let ran = by(&["webhook", "create", "--project", &project, "--url", "https://hooks.example/"]);
+
+    assert_eq!((ran.status, rows(&home, "webhook.create")), (4, 1), "{ran:?}");
+    let webhook = home.json(&["webhook", "list"])["items"][0]["webhook"].clone();
+    let webhook = webhook.as_str().unwrap();
+    let again = format!("`portcullis webhook rotate-secret {webhook}` gives a new one");
+    assert!(ran.stderr.contains(&again), "{ran:?}");
+    assert_eq!(by(&["webhook", "list"]).status, 0, "what changes nothing is asked again");
+
+    // Sent twice, a rotation would end the secret that the receiver has, and a test would be two.
+    for (line, act) in [
+        (&["webhook", "edit", webhook, "--state", "paused"][..], "webhook.edit"),
+        (&["webhook", "rotate-secret", webhook], "webhook.rotate_secret"),
+        (&["webhook", "test", webhook], "webhook.test"),
+        (&["webhook", "delete", webhook], "webhook.delete"),
+    ] {
+        let ran = by(line);
+        assert_eq!((ran.status, rows(&home, act)), (4, 1), "{ran:?}");
+    }
+}

@@ -36,6 +36,7 @@ mod tls;
 mod tokens;
 mod waiting;
 mod webhooks;
+mod webhooks_afar;
 
 use home::{Home, Ran};
 use redact::{redacted, shape};

@@ -8,13 +8,21 @@ pub(super) fn redacted(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find(|c| is_part(c) && c != ':') {
         let (between, word_on) = rest.split_at(start);
-        let (word, after) = word_on.split_at(word_on.find(|c| !is_part(c)).unwrap_or(word_on.len()));
+        let end = word_on.find(|c| !is_part(c)).unwrap_or(word_on.len());
+        let (word, after) = word_on.split_at(signing_secret(word_on).unwrap_or(end));
         out.push_str(between);
         out.push_str(meaning(word).unwrap_or(word));
         rest = after;
     }
     out.push_str(rest);
     out
+}
+
+/// How long the signing secret of a webhook is that stands here: it has characters that divide other words.
+fn signing_secret(text: &str) -> Option<usize> {
+    let encoded = text.strip_prefix("whsec_")?.get(..44)?;
+    let of_base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/".contains(&b);
+    (encoded.ends_with('=') && encoded.bytes().take(43).all(of_base64)).then_some("whsec_".len() + 44)
 }
 
 fn is_part(c: char) -> bool {
@@ -36,6 +44,9 @@ fn meaning(word: &str) -> Option<&'static str> {
         _ if word.strip_prefix("sec_").is_some_and(|rest| rest.len() == 12 && is_base62(rest)) => {
             "[secret_id]"
         }
+        _ if is_id("whk_") => "[webhook]",
+        _ if word.strip_prefix("msg_").is_some_and(|rest| rest.len() == 22 && is_base62(rest)) => "[message]",
+        _ if signing_secret(word) == Some(word.len()) => "[signing secret]",
         _ if is_secret("psk_live_") || is_secret("psk_test_") => "[secret]",
         _ if word.len() == 64 && word.bytes().all(is_hex) => "[hash]",
         _ if word.starts_with("local:") => "local:[uid]",

@@ -1,11 +1,11 @@
 //! Roles: kept by their project, held by its keys.
 
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
-use portcullis::domain::{KeyDetails, KeyId, Position, ProjectId, RoleDetails, RoleName, ScopeSet};
+use portcullis::domain::{KeyDetails, KeyId, Position, ProjectId, Role, RoleDetails, RoleName, ScopeSet};
 use portcullis::store::{Error, Lookup};
 
 use super::database::Database;
-use super::fixtures::{details, key_change, new_key, new_project, project_change, shop};
+use super::fixtures::{NOW, details, key_change, new_key, new_project, project_change, shop};
 
 on_every_engine!(founded:
     a_role_is_made_read_back_edited_and_deleted,
@@ -27,13 +27,17 @@ fn permitting(permissions: &str) -> RoleDetails {
     RoleDetails { description: "what it is for".into(), permissions: permissions.parse().unwrap() }
 }
 
+fn creation(name: RoleName, details: RoleDetails) -> ProjectEdit {
+    ProjectEdit::CreateRole(Role { name, details, created_at: NOW, changed: Position::START })
+}
+
 async fn change(db: &Database, project: &ProjectId, edit: ProjectEdit) -> Result<Position, Error> {
     let project = db.project(project).await.unwrap().unwrap();
     db.change_project(&project_change(&project, edit)).await
 }
 
 async fn make(db: &Database, role: &str, permissions: &str) -> Position {
-    change(db, &shop(), ProjectEdit::CreateRole(name(role), permitting(permissions))).await.unwrap()
+    change(db, &shop(), creation(name(role), permitting(permissions))).await.unwrap()
 }
 
 async fn edit(db: &Database, role: &str, permissions: &str) -> Result<Position, Error> {
@@ -74,7 +78,7 @@ async fn roles_are_listed_by_name_in_pages_of_their_project(db: &Database) {
     }
     let other: ProjectId = "prj_other".parse().unwrap();
     db.create_project(&new_project(other.clone())).await.unwrap();
-    change(db, &other, ProjectEdit::CreateRole(name("c"), permitting("x"))).await.unwrap();
+    change(db, &other, creation(name("c"), permitting("x"))).await.unwrap();
     let first = db.roles(&shop(), None, 3).await.unwrap();
     let second = db.roles(&shop(), first.last().map(|role| &role.name), 3).await.unwrap();
     let names: Vec<&str> = first.iter().chain(&second).map(|role| role.name.as_str()).collect();
@@ -84,12 +88,12 @@ async fn roles_are_listed_by_name_in_pages_of_their_project(db: &Database) {
 async fn a_name_is_some_role_of_each_project(db: &Database) {
     make(db, "support", "x").await;
     let before = db.traces().await;
-    let twice = change(db, &shop(), ProjectEdit::CreateRole(name("support"), permitting("y"))).await;
+    let twice = change(db, &shop(), creation(name("support"), permitting("y"))).await;
     assert_refused!(twice, Error::Taken("role"));
     assert_eq!(db.traces().await, before);
     let other: ProjectId = "prj_other".parse().unwrap();
     db.create_project(&new_project(other.clone())).await.unwrap();
-    change(db, &other, ProjectEdit::CreateRole(name("support"), permitting("y"))).await.unwrap();
+    change(db, &other, creation(name("support"), permitting("y"))).await.unwrap();
     assert_eq!(db.role(&shop(), &name("support")).await.unwrap().unwrap().details, permitting("x"));
 }
 
@@ -161,7 +165,7 @@ async fn a_role_that_keys_have_is_not_deleted(db: &Database) {
 async fn a_key_does_not_get_a_role_that_is_not_there(db: &Database) {
     let other: ProjectId = "prj_other".parse().unwrap();
     db.create_project(&new_project(other.clone())).await.unwrap();
-    change(db, &other, ProjectEdit::CreateRole(name("theirs"), permitting("x"))).await.unwrap();
+    change(db, &other, creation(name("theirs"), permitting("x"))).await.unwrap();
     let before = db.traces().await;
     for role in ["none", "theirs"] {
         let mut new = new_key(shop());

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
+use super::secret::WithSecret;
 use super::{Act, Acted, Afar, Again, Parts as _, because, moment, one_project};
 use crate::admin::view::{
-    Awaited, KeyFound, KeyRow, KeyWhole, Page, SecretAdded, SecretEnded, TokenRevoked, TokenRow,
+    Awaited, FlagsCleared, KeyFound, KeyRow, KeyWhole, Page, SecretAdded, SecretEnded, TokenRevoked, TokenRow,
 };
 use crate::cli::failure::Failure;
 use crate::cli::house::{Edit, Keys, Tokens, Wait, WhichKeys};
@@ -20,21 +19,10 @@ use crate::keys::acts::{Done, KeyAct, Why};
 use crate::keys::secret_acts::Made;
 use crate::store::WantedTokens;
 
-/// What was made, and its secret, if the answer to the first try came.
-#[derive(Deserialize)]
-struct WithSecret<T> {
-    #[serde(flatten)]
-    made: T,
-    #[serde(default, deserialize_with = "super::some_secret")]
-    secret: Option<Zeroizing<String>>,
-}
-
 impl<T> WithSecret<T> {
-    fn take(self, key: impl FnOnce(&T) -> KeyId) -> Result<(T, Secret), Failure> {
-        match self.secret {
-            Some(secret) => Ok((self.made, Secret::presented(secret))),
-            None => Err(Failure::SecretLost(key(&self.made))),
-        }
+    fn of_key(self, key: impl FnOnce(&T) -> KeyId) -> Result<(T, Secret), Failure> {
+        let (made, secret) = self.take(|made| ("key regenerate", key(made).to_string()))?;
+        Ok((made, Secret::presented(secret)))
     }
 }
 
@@ -77,7 +65,7 @@ impl Keys for Afar {
         body["project"] = json!(project);
         let request = self.make(&["keys"]).json_of(&body);
         let made: WithSecret<KeyRow> = self.ask(&scope, request, Again::Safely).await?;
-        made.take(|key| key.key_id.clone())
+        made.of_key(|key| key.key_id.clone())
     }
 
     async fn keys(&self, which: WhichKeys) -> Result<Page<KeyFound>, Failure> {
@@ -139,13 +127,19 @@ impl Keys for Afar {
         Ok(Awaited { done: acted.done(), applied: acted.applied })
     }
 
+    async fn clear_flags(&self, id: &KeyId, why: &Why) -> Result<FlagsCleared, Failure> {
+        let request = self.to(Method::POST, &["keys", id.as_str(), "clear-flags"]).json_of(&because(why));
+        // A second try might clear what was reported meanwhile, which nobody has looked into.
+        self.ask(&[self.scope(Right::WriteKeys, None)], request, Again::Never).await
+    }
+
     async fn regenerate(&self, id: &KeyId, overlap: Duration, why: &Why) -> Result<(Done, Secret), Failure> {
         let scope = self.scope_to_give_what(id).await?;
         let mut body = because(why);
         body["overlap_secs"] = json!(overlap.as_secs());
         let request = self.make(&["keys", id.as_str(), "regenerate"]).json_of(&body);
         let made: WithSecret<Acted> = self.ask(&scope, request, Again::Safely).await?;
-        let (acted, secret) = made.take(|_| id.clone())?;
+        let (acted, secret) = made.of_key(|_| id.clone())?;
         Ok((acted.done(), secret))
     }
 
@@ -160,7 +154,7 @@ impl Keys for Afar {
         body["expires_at"] = json!(expires_at.map(Timestamp::secs));
         let request = self.make(&["keys", id.as_str(), "secrets"]).json_of(&body);
         let made: WithSecret<SecretAdded> = self.ask(&scope, request, Again::Safely).await?;
-        let (added, secret) = made.take(|_| id.clone())?;
+        let (added, secret) = made.of_key(|_| id.clone())?;
         let done = added.done;
         let done = Done { project: done.project, position: done.position, narrowed: done.tokens_revoked };
         Ok((done, Made { secret, id: added.secret_id }))

@@ -1,11 +1,14 @@
 //! An installation elsewhere, through the administrators' API of its server. Each request goes with a token that
 //! is worth as much as the request needs, and no more.
 
+mod hygiene;
 mod keys;
 mod problem;
 mod projects;
 mod roles;
+mod secret;
 mod tokens;
+mod webhooks;
 mod whole;
 
 use std::sync::Arc;
@@ -227,11 +230,6 @@ impl Acted {
     fn done(&self) -> Done {
         Done { project: self.project.clone(), position: self.position, narrowed: self.tokens_revoked }
     }
-}
-
-fn some_secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Zeroizing<String>>, D::Error> {
-    let secret: Option<String> = serde::Deserialize::deserialize(from)?;
-    Ok(secret.map(Zeroizing::new))
 }
 
 /// Why somebody acts, as a body has it.

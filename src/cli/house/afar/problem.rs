@@ -8,8 +8,18 @@ use crate::cli::remote::Remote;
 use crate::store::Error as StoreError;
 
 /// What may be missing, or taken.
-const THINGS: [&str; 8] =
-    ["API key", "project", "role", "scope", "audience", "signing key", "secret", "token"];
+const THINGS: [&str; 10] = [
+    "API key",
+    "project",
+    "role",
+    "scope",
+    "audience",
+    "signing key",
+    "secret",
+    "token",
+    "webhook",
+    "message",
+];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -26,7 +36,10 @@ pub(super) fn of(server: &Remote, status: u16, body: &str) -> Failure {
     };
     let stored = match code.as_str() {
         "not_found" => thing(&StoreError::Missing),
-        "refused" => thing(&StoreError::Taken),
+        "refused" => thing(&StoreError::Taken).or_else(|| {
+            let keys = detail.split(' ').find_map(|word| word.parse().ok())?;
+            thing(&|what| StoreError::InUse { what, keys })
+        }),
         "conflict" | "precondition_failed" => Some(StoreError::Conflict),
         _ => None,
     };

@@ -15,8 +15,14 @@ use crate::keys::acts::Why;
 use crate::store::{SealedRow, WantedAudit};
 
 /// Any of these opens what any right opens; the smallest is asked for first.
-const ANY: [Right; 5] =
-    [Right::ReadAudit, Right::ReadKeys, Right::ReadProjects, Right::RevokeTokens, Right::ReadSigning];
+const ANY: [Right; 6] = [
+    Right::ReadAudit,
+    Right::ReadWebhooks,
+    Right::ReadKeys,
+    Right::ReadProjects,
+    Right::RevokeTokens,
+    Right::ReadSigning,
+];
 
 impl Afar {
     async fn list_audit(&self, wanted: &WantedAudit) -> Result<Vec<SealedRow>, Failure> {

@@ -1,6 +1,8 @@
 //! An installation that was opened here, in the name of whoever runs the command.
 
+mod hygiene;
 mod roles;
+mod webhooks;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::admin::view::{
-    AppliedBy, AudienceRow, Awaited, KeyFound, KeyRow, KeyWhole, NodeRow, Page, ProjectRow, ProjectWhole,
-    ScopeRow, SigningKeyRow, TokenRow,
+    AppliedBy, AudienceRow, Awaited, FlagsCleared, KeyFound, KeyRow, KeyWhole, NodeRow, Page, ProjectRow,
+    ProjectWhole, ScopeRow, SigningKeyRow, TokenRow,
 };
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
@@ -40,9 +42,9 @@ pub(in crate::cli) struct Here {
     /// Beyond which age servers with these settings admit nobody.
     max_age: Duration,
     /// How long the issuance log keeps a token, by these settings.
-    pub(in crate::cli) retention: Duration,
+    retention: Duration,
     /// Where webhooks may be sent, by these settings.
-    pub(in crate::cli) destinations: Destinations,
+    destinations: Destinations,
 }
 
 impl Here {
@@ -59,7 +61,7 @@ impl Here {
     }
 
     /// The project of this id, which must be there.
-    pub(in crate::cli) async fn stored_project(&self, id: &ProjectId) -> Result<Project, Failure> {
+    async fn stored_project(&self, id: &ProjectId) -> Result<Project, Failure> {
         Ok(self.store().project(id).await?.ok_or(StoreError::Missing("project"))?)
     }
 
@@ -156,6 +158,11 @@ impl Keys for Here {
         let done = self.acts.act_on_key(id, act, why).await?;
         let position = done.position;
         Ok(self.awaited(done, position, wait).await)
+    }
+
+    async fn clear_flags(&self, id: &KeyId, why: &Why) -> Result<FlagsCleared, Failure> {
+        let cleared = self.acts.clear_flags(id, why).await?;
+        Ok(FlagsCleared { key_id: id.clone(), project: cleared.project, cleared: cleared.flags })
     }
 
     async fn regenerate(&self, id: &KeyId, overlap: Duration, why: &Why) -> Result<(Done, Secret), Failure> {
