@@ -35,35 +35,52 @@ impl Said {
     }
 }
 
-/// It is done, or somebody else was quicker.
-fn done(answer: Answer) -> Answer {
-    assert!(matches!(answer.status, 200..=299 | 409 | 412), "{} {}", answer.status, answer.text());
-    answer
+/// It is asked for until nobody else is quicker: then it is done, or refused as things are.
+async fn done(ask: impl AsyncFn() -> Answer) -> Answer {
+    loop {
+        let answer = ask().await;
+        let code = if answer.status < 300 { Value::Null } else { answer.json()["code"].clone() };
+        if code != "conflict" && code != "precondition_failed" {
+            assert!(answer.status < 300 || code == "refused", "{} {}", answer.status, answer.text());
+            return answer;
+        }
+    }
+}
+
+/// Strangers and holders are asked to come again where ten tries have met as many edits of the project.
+async fn at_last(ask: impl AsyncFn() -> Answer) -> Answer {
+    loop {
+        let answer = ask().await;
+        if answer.status != 503 {
+            return answer;
+        }
+    }
 }
 
 /// A key from its making to its end.
 async fn life(who: &Administrator<'_>, project: &str, said: &Said) {
     let mut body = key_of(&project, "a name that stays at home", &["orders"]);
     body["role"] = json!("desk");
-    let made = done(who.post(KEYS, &body).await);
+    let made = done(async || who.post(KEYS, &body).await).await;
     let key = format!("{KEYS}/{}", made.json()["key_id"].as_str().unwrap());
-    let mut secret = said.by(&made).unwrap();
-    let act = async |act: &str| done(who.post(&format!("{key}/{act}"), &json!({ "note": "at home" })).await);
-    let patch = who.send(Method::PATCH, &key).header("if-match", "*");
-    done(patch.json(&json!({ "permissions": ["orders", "vouchers"], "role": null })).send().await);
+    said.by(&made);
+    let act = async |act: &str| {
+        let path = format!("{key}/{act}");
+        done(async || who.post(&path, &json!({ "note": "at home" })).await).await
+    };
+    let edit = json!({ "permissions": ["orders", "vouchers"], "role": null });
+    done(async || who.send(Method::PATCH, &key).header("if-match", "*").json(&edit).send().await).await;
     said.by(&act("secrets").await);
-    if let Some(newer) = said.by(&act("regenerate").await) {
-        secret = newer;
-    }
+    let secret = said.by(&act("regenerate").await).unwrap();
     act("revoke-tokens").await;
     for texts in [json!([secret]), json!([secret, format!("KEY={secret}")])] {
         let found = json!({ "secrets": texts, "source": "content", "url": format!("https://x/?k={secret}") });
-        let report = who.app.request(Method::POST, "/v1/leaks").json(&found).send().await;
-        assert_eq!(report.status, 202);
+        let report = async || who.app.request(Method::POST, "/v1/leaks").json(&found).send().await;
+        assert_eq!(at_last(report).await.status, 202);
     }
     act("clear-flags").await;
     act("unblock").await;
-    let own = who.app.post("/v1/key/block", "").bearer(&secret).send().await;
+    let own = at_last(async || who.app.post("/v1/key/block", "").bearer(&secret).send().await).await;
     assert_eq!(own.status, 200, "{}", own.text());
     act("delete").await;
 }
@@ -72,7 +89,9 @@ async fn life(who: &Administrator<'_>, project: &str, said: &Said) {
 async fn edits(who: &Administrator<'_>, project: &str, hook: &str) {
     for n in 0..EDITS {
         let patch = async |path: String, body: Value| {
-            done(who.send(Method::PATCH, &path).header("if-match", "*").json(&body).send().await)
+            let ask =
+                async || who.send(Method::PATCH, &path).header("if-match", "*").json(&body).send().await;
+            done(ask).await
         };
         let role = if n % 2 == 0 { json!(["orders", "refunds"]) } else { json!(["orders"]) };
         let policy = if n % 3 == 0 { "flag" } else { "block" };
@@ -137,7 +156,7 @@ async fn of_many_acts_at_once_each_is_told_once_to_its_own_and_the_chain_holds()
             edits(&here, shop.as_str(), of_shop.as_str()),
             edits(&there, mill.as_str(), of_mill.as_str()),
         );
-        done(here.post("/admin/v1/projects", &json!({ "name": "the end" })).await);
+        assert_eq!(here.post("/admin/v1/projects", &json!({ "name": "the end" })).await.status, 201);
     };
     let (seen, ()) = tokio::join!(followed(&mut reader, "the end"), acts);
     tokio::join!(app.send_webhooks(), node.send_webhooks());
@@ -163,7 +182,7 @@ async fn of_many_acts_at_once_each_is_told_once_to_its_own_and_the_chain_holds()
     }
     let (sent, written) = (format!("{:?}", all.received()), format!("{rows:?}"));
     let secrets = said.0.into_inner().unwrap();
-    assert!(secrets.len() >= 2 * LIVES);
+    assert_eq!(secrets.len(), 3 * LIVES);
     for secret in &secrets {
         assert!(!sent.contains(secret.as_str()) && !written.contains(secret.as_str()));
     }
