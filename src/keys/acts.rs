@@ -29,9 +29,6 @@ use crate::time::Clock;
 
 pub use super::naming::{Made, Naming};
 
-/// How often an act that must not fail for a neighbour's edit is decided anew.
-pub(super) const TRIES: u32 = 10;
-
 /// Why an act was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -143,13 +140,7 @@ impl Acts {
         project: &ProjectId,
         details: KeyDetails,
     ) -> Result<(ApiKey, Secret), Error> {
-        for _ in 1..TRIES {
-            match self.try_create_key(project, details.clone()).await {
-                Err(Error::Store(StoreError::Conflict)) => {}
-                done => return done,
-            }
-        }
-        self.try_create_key(project, details).await
+        self.decided_anew(|| self.try_create_key(project, details.clone())).await
     }
 
     async fn try_create_key(
@@ -219,13 +210,7 @@ impl Acts {
     /// # Errors
     /// See [`Error`].
     pub async fn act_on_key(&self, id: &KeyId, act: KeyAct, why: &Why) -> Result<Done, Error> {
-        for _ in 1..TRIES {
-            match self.try_act_on_key(id, act, why).await {
-                Err(Error::Store(StoreError::Conflict)) if self.expecting.is_none() => {}
-                done => return done,
-            }
-        }
-        self.try_act_on_key(id, act, why).await
+        self.decided_anew(|| self.try_act_on_key(id, act, why)).await
     }
 
     async fn try_act_on_key(&self, id: &KeyId, act: KeyAct, why: &Why) -> Result<Done, Error> {

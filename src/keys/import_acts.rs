@@ -15,7 +15,7 @@ use crate::domain::import::{Field, Newcomer, Refused};
 use crate::domain::{KeyId, ProjectId, RoleName, SecretDigest, Timestamp};
 use crate::store::{Arrival, Error as StoreError, KeyBatch, KeyToImport};
 
-use super::acts::{Acts, Error, TRIES};
+use super::acts::{Acts, Error};
 
 /// The part of the time for which a batch has held the database that others get before the next.
 const SHARE_OF_OTHERS: u32 = 4;
@@ -131,14 +131,9 @@ impl Import<'_> {
             return Ok(arrivals);
         }
         let began = self.acts.clock.monotonic();
-        let mut done = self.acts.store.import_keys(batch).await;
-        for _ in 1..TRIES {
-            if !matches!(done, Err(StoreError::Conflict)) {
-                break;
-            }
-            done = self.acts.store.import_keys(batch).await;
-        }
-        let arrivals = done?;
+        let store = &self.acts.store;
+        let import = || async { Ok(store.import_keys(batch).await?) };
+        let arrivals = self.acts.decided_anew(import).await?;
         if arrivals.contains(&Arrival::Imported) {
             let_others_write(self.acts.clock.monotonic().saturating_sub(began)).await;
         }

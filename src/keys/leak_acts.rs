@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::acts::{Acts, Error, TRIES, Why, explained};
+use super::acts::{Acts, Error, Why, explained};
 use crate::domain::audit::Act;
 use crate::domain::authority::Right;
 use crate::domain::edit::KeyEdit;
@@ -38,13 +38,7 @@ impl Acts {
     /// # Errors
     /// See [`Error`].
     pub async fn answer_leak(&self, key: &KeyId, find: &Find<'_>) -> Result<Response, Error> {
-        for _ in 1..TRIES {
-            match self.try_answer_leak(key, find).await {
-                Err(Error::Store(StoreError::Conflict)) => {}
-                done => return done,
-            }
-        }
-        self.try_answer_leak(key, find).await
+        self.decided_anew(|| self.try_answer_leak(key, find)).await
     }
 
     async fn try_answer_leak(&self, key: &KeyId, find: &Find<'_>) -> Result<Response, Error> {
@@ -106,13 +100,7 @@ impl Acts {
     /// # Errors
     /// See [`Error`].
     pub async fn block_own(&self, id: &KeyId, why: &Why) -> Result<(), Error> {
-        for _ in 1..TRIES {
-            match self.try_block_own(id, why).await {
-                Err(Error::Store(StoreError::Conflict)) => {}
-                done => return done,
-            }
-        }
-        self.try_block_own(id, why).await
+        self.decided_anew(|| self.try_block_own(id, why)).await
     }
 
     async fn try_block_own(&self, id: &KeyId, why: &Why) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! Not here: what a key may mint (`domain::grant`), how a request carries credentials (`oauth`).
 
 pub mod acts;
+mod anew;
 pub mod applied;
 mod authenticate;
 pub mod hygiene;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::acts::{Acts, Done, Error, TRIES, Why, explained};
+use super::acts::{Acts, Done, Error, Why, explained};
 use crate::domain::edit::KeyEdit;
 use crate::domain::grant::MintRecord;
 use crate::domain::{KeyId, Secret, SecretDigest, SecretId, Timestamp};
@@ -69,13 +69,7 @@ impl Acts {
         delay: Duration,
         why: &Why,
     ) -> Result<Done, Error> {
-        for _ in 1..TRIES {
-            match self.try_expire_secret(id, secret, delay, why).await {
-                Err(Error::Store(StoreError::Conflict)) if self.expecting.is_none() => {}
-                done => return done,
-            }
-        }
-        self.try_expire_secret(id, secret, delay, why).await
+        self.decided_anew(|| self.try_expire_secret(id, secret, delay, why)).await
     }
 
     async fn try_expire_secret(

@@ -150,15 +150,18 @@ async fn two_reports_of_one_secret_at_the_same_time_are_one() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_edited_meanwhile_is_blocked_all_the_same() {
+async fn a_key_that_is_edited_again_and_again_meanwhile_is_blocked_all_the_same() {
     let hand = Hand::new();
     let app = Build::default().store(hand.wrap()).start().await;
     let shop = app.tenant("shop").await;
     let key = shop.key("api").create().await;
     hand.reports.close();
     let meanwhile = async {
-        hand.reports.until_came(1).await;
-        key.edit(|details| details.name = "renamed".into()).await;
+        for edit in 1..10 {
+            hand.reports.until_came(edit).await;
+            key.edit(|details| details.name = format!("renamed {edit} times")).await;
+            hand.reports.let_pass(1);
+        }
         hand.reports.release();
     };
     let (answer, ()) = tokio::join!(app.leak(&[&key.secret]).send(), meanwhile);
