@@ -201,8 +201,9 @@ fn verify() -> OperationBuilder {
 fn block() -> OperationBuilder {
     let answers =
         Answers::new().good(StatusCode::OK, "The key is blocked, and its tokens are revoked.", "Blocked");
-    let reason = word(&Reason::ALL.map(Reason::as_str));
-    let mut form = form(vec![("reason", reason, Perhaps)]);
+    // Empty is as if it were not there (RFC 6749 section 3.2).
+    let reasons: Vec<&str> = [""].into_iter().chain(Reason::ALL.map(Reason::as_str)).collect();
+    let mut form = form(vec![("reason", word(&reasons), Perhaps)]);
     form.required = Some(Required::False);
     by_key("Block the key whose secret this is, from anywhere.", answers, form)
 }
