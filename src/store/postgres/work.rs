@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor as _, PgConnection, PgPool, Postgres};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Postgres};
 
 use crate::store::error::Error;
 
@@ -64,9 +64,17 @@ impl Drop for Work {
             drop(connection.detach());
             return;
         };
+        let in_transaction = self.in_transaction;
         runtime.spawn(async move {
-            let undone = connection.execute(sqlx::raw_sql("ROLLBACK"));
-            if !matches!(tokio::time::timeout(RECOVERY, undone).await, Ok(Ok(_))) {
+            let undone = async {
+                if in_transaction {
+                    return connection.execute(sqlx::raw_sql("ROLLBACK")).await.map(drop);
+                }
+                // Only the answer is waited for: outside of a transaction there is nothing to undo, and
+                // PostgreSQL would warn of it.
+                connection.ping().await
+            };
+            if !matches!(tokio::time::timeout(RECOVERY, undone).await, Ok(Ok(()))) {
                 drop(connection.detach());
             }
         });

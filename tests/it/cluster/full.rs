@@ -129,7 +129,9 @@ async fn a_database_without_room_for_a_row_stops_minting_and_nothing_is_lost() {
         told.holds(&house).await;
         told.refused.clear();
     }
-    assert!(house.nodes[0].log().contains("its disk is full"), "{}", house.nodes[0].log());
+    let log = house.nodes[0].log();
+    assert!(log.contains("its disk is full"), "{log}");
+    assert!(!log.contains("no transaction in progress"), "what was refused has nothing to undo: {log}");
 }
 
 /// A log of changes that cannot grow ends PostgreSQL in the middle of whatever it does. It is started
