@@ -6,15 +6,28 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 /// Where machines in clouds are told who they are, and with which credentials: never a receiver, whatever
-/// network it is in. One of them looks like any public address.
-const METADATA: [&str; 7] = [
+/// network it is in. One of them looks like any public address. From the data sources of cloud-init and the
+/// clouds' own pages.
+const METADATA: [&str; 15] = [
     "169.254.169.254/32",
+    // Amazon's containers.
     "169.254.170.0/24",
+    // Scaleway, and twice Tencent.
+    "169.254.42.42/32",
+    "169.254.0.23/32",
+    "169.254.10.10/32",
+    // Alibaba, Azure, Oracle's first.
     "100.100.100.200/32",
     "168.63.129.16/32",
+    "192.0.0.192/32",
+    // Amazon, Google, Oracle, Scaleway, Akamai, Alibaba, OpenStack.
     "fd00:ec2::/32",
     "fd20:ce::254/128",
     "fd00:c1::a9fe:a9fe/128",
+    "fd00:42::42/128",
+    "fd00:a9fe:a9fe::1/128",
+    "fd00:100::100:200/128",
+    "fe80::a9fe:a9fe/128",
 ];
 
 /// What of IPv4 is not public (RFC 6890 and the registry that it began), and multicast.
@@ -217,8 +230,18 @@ mod tests {
             (all, "2002:a9fe:a9fe::1", false),
             (all, "::a9fe:a9fe", false),
             (all, "::ffff:0:a9fe:a9fe", false),
+            (all, "169.254.170.23", false),
+            (all, "169.254.42.42", false),
+            (all, "169.254.0.23", false),
+            (all, "169.254.10.10", false),
+            (all, "192.0.0.192", false),
+            (all, "192.0.0.191", true),
             (all, "fd20:ce::254", false),
             (all, "fd00:c1::a9fe:a9fe", false),
+            (all, "fd00:42::42", false),
+            (all, "fd00:a9fe:a9fe::1", false),
+            (all, "fd00:100::100:200", false),
+            (all, "fe80::a9fe:a9fe", false),
             ("64:ff9b::/96", "64:ff9b::a9fe:a9fe", false),
             ("64:ff9b::/96", "64:ff9b::a01:203", true),
             (all, "0.0.0.0", false),
