@@ -67,6 +67,18 @@ impl<T> Field<T> {
         }
     }
 
+    /// What it shall be, if anything is said; `null` is what holds when nothing ever was.
+    pub(super) fn or_default(self) -> Option<T>
+    where
+        T: Default,
+    {
+        match self {
+            Self::Absent => None,
+            Self::Null => Some(T::default()),
+            Self::Given(value) => Some(value),
+        }
+    }
+
     /// Turned into something else.
     pub(super) fn map<U>(self, with: impl FnOnce(T) -> U) -> Field<U> {
         match self {

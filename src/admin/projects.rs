@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 
-use crate::domain::{OnLeak, Project, ProjectId, ProjectKind, SigningAlgorithm};
+use crate::domain::{Project, ProjectId, ProjectKind, ProjectPatch};
 use crate::keys::acts::Acts;
 use crate::store::WantedProjects;
 use crate::web::Server;
@@ -96,75 +96,44 @@ async fn show(
     Ok((tag, Json(ProjectWhole::of(project, audiences, &server.issuer))).into_response())
 }
 
-/// What of a project is to change.
-enum Patch {
-    Algorithm(SigningAlgorithm),
-    LiveTokens(Option<NonZeroU32>),
-    RawKeys(bool),
-    OnLeak(OnLeak),
-}
-
-impl FromFields for Patch {
+impl FromFields for ProjectPatch {
     fn from_fields(fields: &mut Fields) -> Result<Self, Problem> {
+        let name = match fields.take("name")? {
+            Field::Null => return Err(Problem::value("name", "a project has a name")),
+            name => name.given(),
+        };
         let algorithm = fields.take::<String>("algorithm")?.and_then(|name| {
             name.parse().map_err(|_| Problem::value("algorithm", "it is ES256, EdDSA or RS256"))
         })?;
         let on_leak = fields.take::<String>("on_leak")?.and_then(|policy| {
             policy.parse().map_err(|_| Problem::value("on_leak", "it is `block` or `flag`"))
         })?;
-        let (live_tokens, raw_keys) = (fields.take("live_tokens")?, fields.take("raw_keys")?);
-        let named = [
-            one(algorithm, |given| Self::Algorithm(given.unwrap_or_default())),
-            one(live_tokens, Self::LiveTokens),
-            one(raw_keys, |given| Self::RawKeys(given.unwrap_or_default())),
-            one(on_leak, |given| Self::OnLeak(given.unwrap_or_default())),
-        ];
-        let mut named = named.into_iter().flatten();
-        named.next().filter(|_| named.next().is_none()).ok_or_else(|| {
-            Problem::value(
+        let patch = Self {
+            name,
+            algorithm: algorithm.or_default(),
+            live_tokens: fields.take("live_tokens")?.map(Some).or_default(),
+            raw_keys: fields.take("raw_keys")?.or_default(),
+            on_leak: on_leak.or_default(),
+        };
+        if patch.is_empty() {
+            return Err(Problem::value(
                 "",
-                "name one of algorithm, live_tokens, raw_keys, on_leak: each is an act of its own",
-            )
-        })
+                "name what is to change: name, algorithm, live_tokens, raw_keys, on_leak",
+            ));
+        }
+        Ok(patch)
     }
 }
 
-/// What a member asks for, if it is there; `null` is what holds when nothing is said.
-fn one<T>(field: Field<T>, patch: impl FnOnce(Option<T>) -> Patch) -> Option<Patch> {
-    match field {
-        Field::Absent => None,
-        Field::Null => Some(patch(None)),
-        Field::Given(value) => Some(patch(Some(value))),
-    }
-}
-
-/// Changes one thing of a project.
+/// Changes what is named of a project, all of it or nothing.
 async fn edit(
     State(server): State<Arc<Server>>,
     caller: Caller<WriteProjects>,
     One(id): One<ProjectId>,
     Seen(expecting): Seen,
-    Body(patch): Body<Patch>,
+    Body(patch): Body<ProjectPatch>,
 ) -> Result<Response, Problem> {
     let acts = Acts { expecting, ..caller.acts(&server) };
-    let edited = match patch {
-        Patch::Algorithm(algorithm) => {
-            let done = acts.set_algorithm(&id, algorithm).await;
-            done.map(|done| ProjectEdited::of(done, "algorithm", &algorithm))
-        }
-        Patch::LiveTokens(limit) => {
-            let done = acts.set_live_tokens(&id, limit).await;
-            done.map(|done| ProjectEdited::of(done, "live_tokens", &limit))
-        }
-        Patch::RawKeys(allowed) => {
-            let done = acts.set_raw_keys(&id, allowed).await;
-            done.map(|done| ProjectEdited::of(done, "raw_keys", &allowed))
-        }
-        Patch::OnLeak(policy) => {
-            let done = acts.set_on_leak(&id, policy).await;
-            done.map(|done| ProjectEdited::of(done, "on_leak", &policy))
-        }
-    };
-    let edited = edited.map_err(Problem::of_edit)?;
-    Ok((etag(edited.done.position), Json(edited)).into_response())
+    let done = acts.edit_project(&id, patch.clone()).await.map_err(Problem::of_edit)?;
+    Ok((etag(done.position), Json(ProjectEdited::patched(done, &patch))).into_response())
 }

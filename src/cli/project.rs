@@ -7,11 +7,10 @@ use clap::ArgAction;
 use serde::{Serialize, Serializer};
 
 use crate::admin::view::{ProjectEdited, ProjectRow, ProjectWhole};
-use crate::domain::{OnLeak, ProjectId, ProjectKind, SigningAlgorithm, Timestamp};
+use crate::domain::{OnLeak, ProjectId, ProjectKind, ProjectPatch, SigningAlgorithm, Timestamp};
 use crate::keys::acts::Done;
 
 use super::failure::Failure;
-use super::house::ProjectPatch;
 use super::output::{Report, Row, joined, limit, write_fields};
 use super::session::Session;
 use super::values::Limit;
@@ -38,35 +37,13 @@ pub(super) enum Command {
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Choose how a project's tokens are signed.
-    SetAlgorithm {
-        /// The project.
-        #[arg(value_name = "ID")]
-        project: ProjectId,
-        /// ES256, EdDSA or RS256. A first key of it signs ten minutes after it is announced.
-        algorithm: SigningAlgorithm,
-    },
-    /// Choose how many tokens of all a project's keys may live at once.
-    SetLiveTokens {
-        /// The project.
-        #[arg(value_name = "ID")]
-        project: ProjectId,
-        /// A number, or `unlimited`. Tokens that are out live on, and count.
-        #[arg(value_name = "N")]
-        limit: Limit,
-    },
-    /// Change what a project lets pass.
+    /// Edit a project; what is not named stays as it is.
     Edit {
         /// The project.
         #[arg(value_name = "ID")]
         project: ProjectId,
-        /// Whether its API keys themselves pass at /verify, where its tokens do. To let them pass no
-        /// longer also ends its tokens that are out.
-        #[arg(long, value_name = "true|false", action = ArgAction::Set, conflicts_with = "on_leak")]
-        raw_keys: Option<bool>,
-        /// Whether a key is blocked at once when a live secret of it is reported as leaked, or only flagged.
-        #[arg(long, value_name = "block|flag", required_unless_present = "raw_keys")]
-        on_leak: Option<OnLeak>,
+        #[command(flatten)]
+        patch: PatchArgs,
     },
     /// Show a project.
     Show {
@@ -76,28 +53,41 @@ pub(super) enum Command {
     },
 }
 
+/// What of a project is to change.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub(super) struct PatchArgs {
+    /// What people call it.
+    #[arg(long)]
+    name: Option<String>,
+    /// How its tokens are signed: ES256, EdDSA or RS256. A first key of it signs ten minutes after it is
+    /// announced.
+    #[arg(long)]
+    algorithm: Option<SigningAlgorithm>,
+    /// How many tokens of all its keys may live at once, or `unlimited`. Those that are out live on, and count.
+    #[arg(long, value_name = "N")]
+    live_tokens: Option<Limit>,
+    /// Whether its API keys themselves pass at /verify, where its tokens do. To let them pass no longer also
+    /// ends its tokens that are out.
+    #[arg(long, value_name = "true|false", action = ArgAction::Set)]
+    raw_keys: Option<bool>,
+    /// Whether a key is blocked at once when a live secret of it is reported as leaked, or only flagged.
+    #[arg(long, value_name = "block|flag")]
+    on_leak: Option<OnLeak>,
+}
+
+impl From<PatchArgs> for ProjectPatch {
+    fn from(PatchArgs { name, algorithm, live_tokens, raw_keys, on_leak }: PatchArgs) -> Self {
+        Self { name, algorithm, live_tokens: live_tokens.map(|limit| limit.0), raw_keys, on_leak }
+    }
+}
+
 impl Command {
     pub(super) async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Create { name, sandbox, live_tokens } => create(session, &name, sandbox, live_tokens).await,
             Self::List { after, limit } => list(session, after.as_ref(), limit).await,
-            Self::SetAlgorithm { project, algorithm } => {
-                let done = session.house.edit_project(&project, ProjectPatch::Algorithm(algorithm)).await?;
-                session.output.show(&Edited::of(&done, "algorithm", &algorithm, "Set"))
-            }
-            Self::SetLiveTokens { project, limit } => {
-                let done = session.house.edit_project(&project, ProjectPatch::LiveTokens(limit.0)).await?;
-                session.output.show(&Limited { done, live_tokens: limit.0 })
-            }
-            Self::Edit { project, on_leak: Some(policy), .. } => {
-                let done = session.house.edit_project(&project, ProjectPatch::OnLeak(policy)).await?;
-                session.output.show(&Edited::of(&done, "on_leak", &policy, "Set"))
-            }
-            Self::Edit { project, raw_keys, on_leak: None } => {
-                let raw_keys = raw_keys.unwrap_or_default();
-                let done = session.house.edit_project(&project, ProjectPatch::RawKeys(raw_keys)).await?;
-                session.output.show(&Passes { done, raw_keys })
-            }
+            Self::Edit { project, patch } => edit(session, &project, patch.into()).await,
             Self::Show { project } => show(session, &project).await,
         }
     }
@@ -115,6 +105,11 @@ async fn create(
 
 async fn list(session: &Session, after: Option<&ProjectId>, limit: u32) -> Result<(), Failure> {
     session.output.show(&session.house.projects(after, limit).await?)
+}
+
+async fn edit(session: &Session, id: &ProjectId, patch: ProjectPatch) -> Result<(), Failure> {
+    let done = session.house.edit_project(id, patch.clone()).await?;
+    session.output.show(&Patched { done, patch })
 }
 
 async fn show(session: &Session, id: &ProjectId) -> Result<(), Failure> {
@@ -139,7 +134,7 @@ impl Report for ProjectWhole {
             ("kind", self.row.kind.as_str().to_owned()),
             ("algorithm", self.row.algorithm.to_string()),
             ("live tokens", limit(self.row.live_tokens)),
-            ("raw keys", if self.row.raw_keys { "pass" } else { "do not pass" }.to_owned()),
+            ("raw keys", pass_or_not(self.row.raw_keys)),
             ("on leak", format!("{} the key", self.row.on_leak)),
             ("created", time(self.row.created_at)),
             ("default audience", self.default_audience.to_string()),
@@ -149,48 +144,46 @@ impl Report for ProjectWhole {
     }
 }
 
+fn pass_or_not(pass: bool) -> String {
+    if pass { "pass" } else { "do not pass" }.to_owned()
+}
+
 fn time(secs: i64) -> String {
     Timestamp::from_secs(secs).to_string()
 }
 
-/// A limit of live tokens that was set or lifted.
-struct Limited {
+/// What was changed of a project.
+struct Patched {
     done: Done,
-    live_tokens: Option<NonZeroU32>,
+    patch: ProjectPatch,
 }
 
-impl Serialize for Limited {
+impl Serialize for Patched {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        ProjectEdited::of(self.done.clone(), "live_tokens", &self.live_tokens).serialize(to)
+        ProjectEdited::patched(self.done.clone(), &self.patch).serialize(to)
     }
 }
 
-impl Report for Limited {
+impl Report for Patched {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "Set live tokens of {} to {}.", self.done.project, limit(self.live_tokens))?;
-        writeln!(out, "Those that are out live on, and count.")
+        let ProjectPatch { name, algorithm, live_tokens, raw_keys, on_leak } = &self.patch;
+        let fields = [
+            Some(("project", self.done.project.to_string())),
+            name.as_ref().map(|name| ("name", name.clone())),
+            algorithm.map(|algorithm| ("algorithm", algorithm.to_string())),
+            live_tokens.map(|most| ("live tokens", limit(most))),
+            raw_keys.map(|pass| ("raw keys", pass_or_not(pass))),
+            on_leak.map(|policy| ("on leak", format!("{policy} the key"))),
+        ];
+        write_fields(out, &fields.into_iter().flatten().collect::<Vec<_>>())?;
+        write_fate(out, &self.done)
     }
 }
 
-/// What a project lets pass, as it is now.
-struct Passes {
-    done: Done,
-    raw_keys: bool,
-}
-
-impl Serialize for Passes {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        ProjectEdited::of(self.done.clone(), "raw_keys", &self.raw_keys).serialize(to)
-    }
-}
-
-impl Report for Passes {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let pass = if self.raw_keys { "pass" } else { "do not pass" };
-        writeln!(out, "API keys of {} themselves {pass} at /verify.", self.done.project)?;
-        let fate = if self.done.narrowed { "are revoked" } else { "live on" };
-        writeln!(out, "The project's outstanding tokens {fate}.")
-    }
+/// What becomes of a project's tokens when it is edited.
+fn write_fate(out: &mut dyn Write, done: &Done) -> io::Result<()> {
+    let fate = if done.narrowed { "are revoked" } else { "live on" };
+    writeln!(out, "The project's outstanding tokens {fate}.")
 }
 
 /// An edit of a project that was carried out.
@@ -217,7 +210,6 @@ impl Serialize for Edited<'_> {
 impl Report for Edited<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{} {} {}.", self.verb, self.noun, self.name)?;
-        let fate = if self.done.narrowed { "are revoked" } else { "live on" };
-        writeln!(out, "The project's outstanding tokens {fate}.")
+        write_fate(out, self.done)
     }
 }

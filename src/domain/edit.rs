@@ -8,19 +8,15 @@
 //! has, and what may be minted next depends on how many there are, not on what they may do. So an
 //! edit of it alone is never narrowing.
 
-use std::num::NonZeroU32;
-
 use portcullis_guard::{Audience, KeyId, Position, Scope, ScopeSet, Target, Timestamp};
 
-use super::algorithm::SigningAlgorithm;
 use super::api_key::{ApiKey, KeyDetails, KeyState};
 use super::audit::{Act, AuditDraft};
 use super::catalogue::{Catalogue, CatalogueScope};
 use super::feed::{Changed, FeedDraft, Tag};
 use super::grant::MintRecord;
-use super::leak::OnLeak;
 use super::once::Once;
-use super::project::Project;
+use super::project::{Project, ProjectPatch};
 use super::role::{Role, RoleDetails, RoleName};
 use super::secret::{MOST_SECRETS, SecretDigest};
 use super::worth::Worth;
@@ -175,14 +171,8 @@ pub enum ProjectEdit {
     AddAudience(Audience),
     /// It loses an audience.
     RemoveAudience(Audience),
-    /// Its tokens are signed otherwise.
-    SetAlgorithm(SigningAlgorithm),
-    /// Its limit of live tokens is set, or lifted.
-    SetLiveTokens(Option<NonZeroU32>),
-    /// Its API keys themselves pass where tokens do, or pass no longer.
-    SetRawKeys(bool),
-    /// Its keys are blocked when their secrets leak, or only flagged.
-    SetOnLeak(OnLeak),
+    /// What is said of it itself changes.
+    Patch(ProjectPatch),
     /// It gets a role.
     CreateRole(Role),
     /// A role of it is replaced.
@@ -220,10 +210,7 @@ impl ProjectEdit {
             Self::RemoveScope(_) => Act::RemoveScope,
             Self::AddAudience(_) => Act::AddAudience,
             Self::RemoveAudience(_) => Act::RemoveAudience,
-            Self::SetAlgorithm(_) => Act::SetAlgorithm,
-            Self::SetLiveTokens(_) => Act::SetLiveTokens,
-            Self::SetRawKeys(_) => Act::SetRawKeys,
-            Self::SetOnLeak(_) => Act::SetOnLeak,
+            Self::Patch(_) => Act::EditProject,
             Self::CreateRole(_) => Act::CreateRole,
             Self::EditRole { .. } => Act::EditRole,
             Self::DeleteRole(_) => Act::DeleteRole,
@@ -247,17 +234,12 @@ impl ProjectEdit {
             Self::SetScope(scope, entry) => catalogue.clone().with(scope.clone(), entry.clone()),
             Self::RemoveScope(scope) => catalogue.clone().without(scope),
             // No key has a role yet that is made, or any more one that goes.
-            Self::AddAudience(_)
-            | Self::SetAlgorithm(_)
-            | Self::SetLiveTokens(_)
-            | Self::SetOnLeak(_)
-            | Self::CreateRole(_)
-            | Self::DeleteRole(_) => return false,
+            Self::AddAudience(_) | Self::CreateRole(_) | Self::DeleteRole(_) => return false,
             Self::EditRole { role, details } => {
                 return !details.takes_nothing_from(&role.details, catalogue);
             }
             Self::RemoveAudience(_) => return true,
-            Self::SetRawKeys(allowed) => return project.raw_keys && !allowed,
+            Self::Patch(patch) => return project.raw_keys && patch.raw_keys == Some(false),
         };
         !after.takes_nothing_from(catalogue)
     }

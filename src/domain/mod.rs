@@ -43,7 +43,7 @@ pub use portcullis_guard::{
     Allowlist, Audience, Audiences, Claims, Freshness, InvalidScope, KeyId, Position, ProjectId,
     Refusal as TokenRefusal, Revocation, Scope, ScopeSet, SigningKeyId, Target, Timestamp, TokenId,
 };
-pub use project::{Project, ProjectKind};
+pub use project::{Project, ProjectKind, ProjectPatch};
 pub use quota::{LimitOf, LiveTokenLimits, QuotaFull};
 pub use raw_key::{RawKeyRefusal, RawUse};
 pub use reason::Reason;

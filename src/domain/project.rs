@@ -33,6 +33,47 @@ pub struct Project {
     pub changed: Position,
 }
 
+/// What of a project is to change; what is absent stays as it is. Serialized, it is a merge patch
+/// (RFC 7396).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ProjectPatch {
+    /// What people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How its tokens are signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<SigningAlgorithm>,
+    /// How many of its tokens may live at once, or that any number may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_tokens: Option<Option<NonZeroU32>>,
+    /// Whether its API keys themselves pass where tokens do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw_keys: Option<bool>,
+    /// What becomes of its keys when their secrets are reported as leaked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_leak: Option<OnLeak>,
+}
+
+impl ProjectPatch {
+    /// Whether nothing is to change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What the project has now of all that it names.
+    #[must_use]
+    pub fn before(&self, project: &Project) -> Self {
+        Self {
+            name: self.name.as_ref().map(|_| project.name.clone()),
+            algorithm: self.algorithm.map(|_| project.algorithm),
+            live_tokens: self.live_tokens.map(|_| project.live_tokens),
+            raw_keys: self.raw_keys.map(|_| project.raw_keys),
+            on_leak: self.on_leak.map(|_| project.on_leak),
+        }
+    }
+}
+
 /// What a project is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -13,8 +13,8 @@ use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::grant::is_of_issuer;
 use crate::domain::once::Once;
 use crate::domain::{
-    Audience, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm,
-    base62,
+    Audience, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectKind, ProjectPatch, Scope,
+    SigningAlgorithm, base62,
 };
 use crate::store::{Error as StoreError, NewProject};
 
@@ -109,37 +109,26 @@ impl Acts {
         self.change_project(project, ProjectEdit::RemoveAudience(audience), target, json!({})).await
     }
 
-    /// Sets how many of a project's tokens may live at once, or lifts the limit. Tokens that are out
-    /// live on, and count.
+    /// Changes what a project is called, how its tokens are signed, how many of them may live, whether its
+    /// API keys themselves pass, and what becomes of those that leak: what is named, at once or not at all.
+    ///
+    /// A first signing key of another algorithm is announced; until it signs, tokens are signed as before.
+    /// Tokens that are out live on under a new limit, and count. To let API keys pass no longer narrows,
+    /// and ends the project's tokens as well.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn set_live_tokens(
-        &self,
-        project: &ProjectId,
-        limit: Option<NonZeroU32>,
-    ) -> Result<Done, Error> {
-        let detail = json!({ "live_tokens": limit });
-        self.change_project(project, ProjectEdit::SetLiveTokens(limit), project.to_string(), detail).await
-    }
-
-    /// Lets a project's API keys themselves pass where its tokens do, or no longer; the latter
-    /// narrows, and ends its tokens as well.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn set_raw_keys(&self, project: &ProjectId, allowed: bool) -> Result<Done, Error> {
-        let detail = json!({ "raw_keys": allowed });
-        self.change_project(project, ProjectEdit::SetRawKeys(allowed), project.to_string(), detail).await
-    }
-
-    /// Chooses what becomes of a project's keys when their secrets are reported as leaked.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn set_on_leak(&self, project: &ProjectId, policy: OnLeak) -> Result<Done, Error> {
-        let detail = json!({ "on_leak": policy });
-        self.change_project(project, ProjectEdit::SetOnLeak(policy), project.to_string(), detail).await
+    pub async fn edit_project(&self, id: &ProjectId, patch: ProjectPatch) -> Result<Done, Error> {
+        if let Some(name) = &patch.name {
+            check_name(name)?;
+        }
+        let project = self.project_to_change(id, Right::WriteProjects).await?;
+        if let Some(algorithm) = patch.algorithm {
+            self.announce_first(algorithm).await?;
+        }
+        let mut detail = json!(patch);
+        detail["was"] = json!(patch.before(&project));
+        self.commit_project(project, ProjectEdit::Patch(patch), (id.as_str(), detail), None).await
     }
 
     pub(super) async fn change_project(
@@ -149,7 +138,13 @@ impl Acts {
         target: String,
         detail: Value,
     ) -> Result<Done, Error> {
-        self.authority.check(edit.right(), Some(id))?;
+        let project = self.project_to_change(id, edit.right()).await?;
+        self.commit_project(project, edit, (&target, detail), None).await
+    }
+
+    /// A project that whoever acts may change, and has seen as it is if they said so.
+    async fn project_to_change(&self, id: &ProjectId, right: Right) -> Result<Project, Error> {
+        self.authority.check(right, Some(id))?;
         if id.as_str() == ProjectId::ADMINISTRATION {
             return Err(Error::BuiltIn);
         }
@@ -157,7 +152,7 @@ impl Acts {
         if self.expecting.is_some_and(|expected| expected != project.changed) {
             return Err(StoreError::Conflict.into());
         }
-        self.commit_project(project, edit, (&target, detail), None).await
+        Ok(project)
     }
 
     /// Carries out an edit of a project that was decided on this state of it.

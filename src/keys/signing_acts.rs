@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::acts::{Acts, Done, Error, Why};
+use super::acts::{Acts, Error, Why};
 use crate::domain::audit::Act;
 use crate::domain::authority::Right;
-use crate::domain::edit::ProjectEdit;
 use crate::domain::feed::{Changed, FeedDraft};
 use crate::domain::signing_key::{
     Line, SigningKeyLife, SigningKeyTimes, SigningPurpose, retire_now, rotate, rotation_is_due,
 };
-use crate::domain::{ProjectId, SigningAlgorithm, SigningKeyId, Target};
+use crate::domain::{SigningAlgorithm, SigningKeyId, Target};
 use crate::signing::{Damaged, Error as SigningError, PrivateKey, generate};
 use crate::store::{Error as StoreError, SigningKeysChange, StoredSigningKey};
 
@@ -157,29 +156,16 @@ impl Acts {
         }
     }
 
-    /// Chooses how a project's tokens are signed. A first key of that algorithm is announced; until
-    /// it signs, tokens are signed as before.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn set_algorithm(
-        &self,
-        project: &ProjectId,
-        algorithm: SigningAlgorithm,
-    ) -> Result<Done, Error> {
+    /// Announces a first key of an algorithm by which tokens are to be signed, unless there is one.
+    pub(super) async fn announce_first(&self, algorithm: SigningAlgorithm) -> Result<(), Error> {
         let now = self.clock.now();
-        // First, so that neither a stranger nor a mistyped project announces a key.
-        self.authority.check(Right::WriteProjects, Some(project))?;
-        self.store.project(project).await?.ok_or(StoreError::Missing("project"))?;
         let stored = self.store.signing_keys().await?;
         let line = Line::tokens(algorithm);
         let in_line = |key: &StoredSigningKey| key.line() == line && key.times.retires_at.is_none();
         if !stored.iter().any(|key| in_line(key) && key.times.state(now).is_published()) {
             self.announce(line).await?;
         }
-        let detail: Value = json!({ "algorithm": algorithm });
-        self.change_project(project, ProjectEdit::SetAlgorithm(algorithm), algorithm.to_string(), detail)
-            .await
+        Ok(())
     }
 }
 

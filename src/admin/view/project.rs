@@ -4,12 +4,13 @@ use std::num::NonZeroU32;
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::parsed;
 use crate::domain::grant::default_audience;
 use crate::domain::{
-    Audience, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectKind, Scope, SigningAlgorithm,
+    Audience, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectKind, ProjectPatch, Scope,
+    SigningAlgorithm,
 };
 use crate::keys::acts::Done;
 
@@ -117,23 +118,31 @@ pub struct ProjectEdited {
     /// What was done.
     pub done: Done,
     /// What it was done to: what it is called, and what it is now, or which one it was.
-    pub what: (&'static str, Value),
+    pub what: Map<String, Value>,
 }
 
 impl ProjectEdited {
     /// What was done to this part of a project.
     #[must_use]
     pub fn of(done: Done, name: &'static str, value: &impl Serialize) -> Self {
-        Self { done, what: (name, json!(value)) }
+        Self { done, what: Map::from_iter([(name.to_owned(), json!(value))]) }
+    }
+
+    /// What was changed of a project itself.
+    #[must_use]
+    pub fn patched(done: Done, patch: &ProjectPatch) -> Self {
+        let Value::Object(what) = json!(patch) else { unreachable!("a patch is an object") };
+        Self { done, what }
     }
 }
 
 impl Serialize for ProjectEdited {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let (name, value) = &self.what;
-        let mut map = to.serialize_map(Some(4))?;
+        let mut map = to.serialize_map(Some(self.what.len() + 3))?;
         map.serialize_entry("project", &self.done.project)?;
-        map.serialize_entry(name, value)?;
+        for (name, value) in &self.what {
+            map.serialize_entry(name, value)?;
+        }
         map.serialize_entry("position", &self.done.position)?;
         map.serialize_entry("tokens_revoked", &self.done.narrowed)?;
         map.end()

@@ -18,11 +18,10 @@ use crate::admin::view::{
     ProjectRow, ProjectWhole, RoleRow, RoleWhole, ScopeRow, SigningKeyRow, TokenRow,
 };
 use crate::domain::hygiene::Days;
-use crate::domain::leak::OnLeak;
 use crate::domain::signing_key::Line;
 use crate::domain::{
-    Audience, CatalogueScope, KeyDetails, KeyId, KeyState, Position, ProjectId, ProjectKind, RoleDetails,
-    RoleName, Scope, ScopeSet, Secret, SecretId, SigningAlgorithm, SigningKeyId, Timestamp, TokenId,
+    Audience, CatalogueScope, KeyDetails, KeyId, KeyState, Position, ProjectId, ProjectKind, ProjectPatch,
+    RoleDetails, RoleName, Scope, ScopeSet, Secret, SecretId, SigningKeyId, Timestamp, TokenId,
 };
 use crate::keys::acts::{Done, KeyAct, Why};
 use crate::keys::secret_acts::Made;
@@ -147,15 +146,6 @@ pub(super) trait Tokens: Send + Sync {
         why: &Why,
         wait: Wait,
     ) -> Result<Awaited<(ProjectId, Position)>, Failure>;
-}
-
-/// One thing of a project that is to change.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ProjectPatch {
-    Algorithm(SigningAlgorithm),
-    LiveTokens(Option<NonZeroU32>),
-    RawKeys(bool),
-    OnLeak(OnLeak),
 }
 
 /// What of a scope's definition is to change.

@@ -57,14 +57,8 @@ pub enum Act {
     AddAudience,
     /// A project lost an audience.
     RemoveAudience,
-    /// A project chose how its tokens are signed.
-    SetAlgorithm,
-    /// A project's limit of live tokens was set or lifted.
-    SetLiveTokens,
-    /// A project's API keys were let pass where tokens do, or no longer.
-    SetRawKeys,
-    /// A project chose what becomes of keys whose secrets leak.
-    SetOnLeak,
+    /// A project was edited.
+    EditProject,
     /// A project got a role.
     CreateRole,
     /// A role was edited.
@@ -137,10 +131,7 @@ impl Act {
             Self::RemoveScope => "scope.remove",
             Self::AddAudience => "audience.add",
             Self::RemoveAudience => "audience.remove",
-            Self::SetAlgorithm => "project.set_algorithm",
-            Self::SetLiveTokens => "project.set_live_tokens",
-            Self::SetRawKeys => "project.set_raw_keys",
-            Self::SetOnLeak => "project.set_on_leak",
+            Self::EditProject => "project.edit",
             Self::CreateRole => "role.create",
             Self::EditRole => "role.edit",
             Self::DeleteRole => "role.delete",

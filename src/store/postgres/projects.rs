@@ -5,8 +5,8 @@ use sqlx::PgConnection;
 
 use crate::domain::edit::{ProjectChange, ProjectEdit};
 use crate::domain::{
-    Audience, Catalogue, CatalogueScope, OnLeak, Position, Project, ProjectId, Scope, SigningAlgorithm,
-    Timestamp,
+    Audience, Catalogue, CatalogueScope, OnLeak, Position, Project, ProjectId, ProjectPatch, Scope,
+    SigningAlgorithm, Timestamp,
 };
 use crate::store::error::Error;
 use crate::store::rows::{self, CatalogueRow, ProjectRow};
@@ -172,12 +172,7 @@ async fn edit(
         ProjectEdit::RemoveScope(scope) => remove_scope(connection, project, scope).await,
         ProjectEdit::AddAudience(audience) => add_audience(connection, project, audience, at).await,
         ProjectEdit::RemoveAudience(audience) => remove_audience(connection, project, audience).await,
-        ProjectEdit::SetAlgorithm(algorithm) => set_algorithm(connection, project, *algorithm).await,
-        ProjectEdit::SetLiveTokens(limit) => {
-            live_tokens::limit_project(connection, project, *limit, at).await
-        }
-        ProjectEdit::SetRawKeys(allowed) => set_raw_keys(connection, project, *allowed).await,
-        ProjectEdit::SetOnLeak(policy) => set_on_leak(connection, project, *policy).await,
+        ProjectEdit::Patch(patch) => apply(connection, project, patch, at).await,
         ProjectEdit::CreateRole(role) => roles::insert(connection, project, role).await,
         ProjectEdit::EditRole { role, details } => {
             roles::replace(connection, project, (&role.name, details)).await
@@ -269,41 +264,25 @@ async fn remove_audience(
     if removed.rows_affected() == 0 { Err(Error::Missing("audience")) } else { Ok(()) }
 }
 
-async fn set_algorithm(
+async fn apply(
     connection: &mut PgConnection,
     project: &ProjectId,
-    algorithm: SigningAlgorithm,
+    patch: &ProjectPatch,
+    at: Timestamp,
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE projects SET algorithm = $2 WHERE id = $1")
-        .bind(project.as_str())
-        .bind(algorithm.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn set_raw_keys(
-    connection: &mut PgConnection,
-    project: &ProjectId,
-    allowed: bool,
-) -> Result<(), Error> {
-    sqlx::query("UPDATE projects SET raw_keys = $2 WHERE id = $1")
-        .bind(project.as_str())
-        .bind(allowed)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn set_on_leak(
-    connection: &mut PgConnection,
-    project: &ProjectId,
-    policy: OnLeak,
-) -> Result<(), Error> {
-    sqlx::query("UPDATE projects SET on_leak = $2 WHERE id = $1")
-        .bind(project.as_str())
-        .bind(policy.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
+    sqlx::query(
+        "UPDATE projects SET name = coalesce($2, name), algorithm = coalesce($3, algorithm), \
+         raw_keys = coalesce($4, raw_keys), on_leak = coalesce($5, on_leak) WHERE id = $1",
+    )
+    .bind(project.as_str())
+    .bind(&patch.name)
+    .bind(patch.algorithm.map(SigningAlgorithm::as_str))
+    .bind(patch.raw_keys)
+    .bind(patch.on_leak.map(OnLeak::as_str))
+    .execute(&mut *connection)
+    .await?;
+    match patch.live_tokens {
+        Some(limit) => live_tokens::limit_project(connection, project, limit, at).await,
+        None => Ok(()),
+    }
 }

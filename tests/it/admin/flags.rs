@@ -78,7 +78,7 @@ async fn what_becomes_of_leaked_keys_is_the_projects_to_say_and_kills_nothing() 
     for wrong in [
         json!({ "on_leak": "nothing" }),
         json!({ "on_leak": 1 }),
-        json!({ "on_leak": "flag", "raw_keys": true }),
+        json!({ "on_leak": "flag", "raw_keys": "true" }),
     ] {
         assert_eq!(admin.patch(&path, &wrong).await.problem(), no(422, "invalid_value"), "{wrong}");
     }

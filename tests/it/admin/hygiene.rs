@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{key_of, no};
-use crate::support::App;
+use crate::support::{App, raw_keys};
 
 fn names(page: &Value) -> Vec<&str> {
     let mut names: Vec<_> =
@@ -151,7 +151,7 @@ async fn permissions_by_which_nothing_was_granted_are_named_as_far_as_that_can_b
     assert_eq!(row(&page, "idle")["findings"], json!(["never_used", "over_broad"]));
 
     // Where keys pass without tokens, nobody knows what for.
-    app.shell.set_raw_keys(&shop.project.id, true).await.unwrap();
+    app.shell.edit_project(&shop.project.id, raw_keys(true)).await.unwrap();
     app.follow().await;
     broad.token("refunds").await;
     app.pass(Duration::from_mins(2)).await;

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Administrator, no};
-use crate::support::{Answer, App, escape};
+use crate::support::{Answer, App, Listed as _, escape};
 
 const PROJECTS: &str = "/admin/v1/projects";
 
@@ -22,7 +22,7 @@ impl Administrator<'_> {
 }
 
 #[tokio::test]
-async fn a_project_is_made_seen_and_changed_one_thing_at_a_time() {
+async fn a_project_is_made_seen_and_changed() {
     let app = App::start().await;
     let admin = app.administrator("").await;
     let made = admin.post(PROJECTS, &json!({ "name": "Mill", "kind": "sandbox", "live_tokens": 10 })).await;
@@ -47,14 +47,23 @@ async fn a_project_is_made_seen_and_changed_one_thing_at_a_time() {
         assert_eq!((shown.json()[name].clone(), shown.header("etag")), (value, edited.header("etag")));
         assert_eq!(shown.json()["name"], "Mill");
     }
+    let announced = app.shell.store.signing_keys().await.unwrap().len();
     for wrong in [
         json!({}),
-        json!({ "name": "x" }),
-        json!({ "raw_keys": true, "live_tokens": 1 }),
+        json!({ "name": null }),
+        json!({ "name": "" }),
+        json!({ "name": "x".repeat(201), "algorithm": "RS256" }),
         json!({ "algorithm": "HS256" }),
+        json!({ "raw_keys": true, "live_tokens": 0 }),
+        json!({ "raw_keys": true, "kind": "live" }),
     ] {
         assert_eq!(admin.patch(&path, &wrong).await.problem(), no(422, "invalid_value"), "{wrong}");
     }
+    assert_eq!(
+        app.shell.store.signing_keys().await.unwrap().len(),
+        announced,
+        "of what is refused nothing is done"
+    );
     let unconditional = admin.send(Method::PATCH, &path).json(&json!({ "raw_keys": true })).send().await;
     assert_eq!(unconditional.problem(), no(428, "precondition_required"));
     let stale = admin.send(Method::PATCH, &path).header("if-match", made.header("etag"));
@@ -173,4 +182,48 @@ async fn an_audience_comes_and_goes_and_is_no_other_projects() {
     let removed = admin.send(Method::DELETE, &path(&list)).send().await;
     assert_eq!((removed.status, removed.json()["tokens_revoked"].clone()), (200, json!(true)));
     assert_eq!(names(&admin.get(&list).await.json(), "audience"), [""; 0]);
+}
+
+/// Several things at once are one act: all of it, once in the feed, once in the audit log.
+#[tokio::test]
+async fn a_project_is_renamed_and_otherwise_changed_in_one_act() {
+    let app = App::start().await;
+    let shop = app.tenant("shop").await;
+    let key = shop.key("api").create().await;
+    let admin = app.administrator("").await;
+    let path = format!("{PROJECTS}/{}", shop.project.id);
+    let all = json!({
+        "name": "Market", "algorithm": "EdDSA", "live_tokens": 7, "raw_keys": true, "on_leak": "flag",
+    });
+    let before = admin.get(&path).await.json();
+
+    let edited = admin.patch(&path, &all).await;
+
+    let told = edited.json();
+    assert_eq!((edited.status, &told["tokens_revoked"]), (200, &json!(false)), "{told}");
+    let shown = admin.get(&path).await.json();
+    assert_eq!(told["position"], shown["position"]);
+    for (name, value) in all.as_object().unwrap() {
+        assert_eq!((&told[name], &shown[name]), (value, value));
+    }
+    assert_eq!((&shown["created_at"], &shown["kind"]), (&before["created_at"], &before["kind"]));
+    let rows = app.shell.store.audit(0, 100).await.unwrap();
+    assert_eq!(rows.iter().filter(|sealed| sealed.row.act == "project.edit").count(), 1);
+    let last: Value = serde_json::from_str(rows.last().unwrap().row.detail.as_str()).unwrap();
+    let mut expected = all.clone();
+    expected["was"] = json!({
+        "name": "shop", "algorithm": "ES256", "live_tokens": null, "raw_keys": false, "on_leak": "block",
+    });
+    assert_eq!((rows.last().unwrap().row.act.as_str(), last), ("project.edit", expected));
+
+    // One narrowing part narrows the whole.
+    let token = key.token("").await;
+    let narrowed = admin.patch(&path, &json!({ "name": "Mart", "raw_keys": false })).await.json();
+    assert_eq!((&narrowed["tokens_revoked"], &narrowed["name"]), (&json!(true), &json!("Mart")));
+    assert!(!key.introspect(&token).await.is_active());
+    let shown = admin.get(&path).await.json();
+    assert_eq!(
+        (&shown["live_tokens"], &shown["on_leak"], &shown["algorithm"]),
+        (&json!(7), &json!("flag"), &json!("EdDSA"))
+    );
 }

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Administrator, key_of, no};
-use crate::support::{App, Tenant};
+use crate::support::{App, Tenant, raw_keys};
 
 fn roles_of(project: &impl ToString) -> String {
     format!("/admin/v1/projects/{}/roles", project.to_string())
@@ -163,7 +163,7 @@ async fn a_role_counts_wherever_it_is_asked_what_a_key_may_do() {
     body["role"] = json!("edge");
     let key = admin.make_key(&body).await;
     let minter = shop.key("orders").create().await;
-    app.shell.set_raw_keys(&shop.project.id, true).await.unwrap();
+    app.shell.edit_project(&shop.project.id, raw_keys(true)).await.unwrap();
     app.follow().await;
     assert!(key.introspect(&minter.token("").await).await.is_active(), "introspects for others");
     let feed = app.get("/oauth/revocations?since=0&nonce=0123456789abcdef");

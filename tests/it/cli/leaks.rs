@@ -19,7 +19,7 @@ fn what_becomes_of_leaked_keys_is_chosen_and_shown() {
     for wrong in [
         &["project", "edit", &project][..],
         &["project", "edit", &project, "--on-leak", "nothing"],
-        &["project", "edit", &project, "--on-leak", "flag", "--raw-keys", "true"],
+        &["project", "edit", &project, "--on-leak", "flag", "--raw-keys", "perhaps"],
     ] {
         assert_eq!(home.run(wrong).status, 2, "{wrong:?}");
     }

@@ -104,27 +104,31 @@ fn a_project_gets_a_limit_of_live_tokens_and_loses_it() {
     let id = project["project"].as_str().unwrap();
     let shown = || home.json(&["project", "show", id])["live_tokens"].clone();
 
-    let said = home.done(&["project", "set-live-tokens", id, "2"]);
+    let said = home.done(&["project", "edit", id, "--live-tokens", "2"]);
 
     assert_eq!(
         redacted(&said),
-        "Set live tokens of [project] to 2.\nThose that are out live on, and count.\n"
+        "project      [project]\nlive tokens  2\nThe project's outstanding tokens live on.\n"
     );
     assert_eq!(shown(), 2);
-    let lifted = home.json(&["project", "set-live-tokens", id, "unlimited"]);
+    let lifted = home.json(&["project", "edit", id, "--live-tokens", "unlimited"]);
     assert_eq!(lifted, json!({ "project": id, "live_tokens": null, "position": 4, "tokens_revoked": false }));
     assert_eq!(shown(), json!(null));
     let acts = home.json(&["audit", "list"]);
     let last = acts["items"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(
         (&last["act"], &last["detail"]),
-        (&json!("project.set_live_tokens"), &json!({ "live_tokens": null }))
+        (&json!("project.edit"), &json!({ "live_tokens": null, "was": { "live_tokens": 2 } }))
     );
     for wrong in ["0", "-1", "4294967296", "none", ""] {
-        let ran = home.run(&["project", "set-live-tokens", id, wrong]);
+        let ran = home.run(&["project", "edit", id, "--live-tokens", wrong]);
         assert_eq!(ran.status, 2, "{wrong}: {}", ran.stderr);
     }
-    assert_eq!(home.run(&["project", "set-live-tokens", "portcullis", "1"]).status, 1, "it is built in");
+    assert_eq!(
+        home.run(&["project", "edit", "portcullis", "--live-tokens", "1"]).status,
+        1,
+        "it is built in"
+    );
 }
 
 #[test]
@@ -138,7 +142,7 @@ fn a_project_lets_its_raw_keys_pass_and_no_longer() {
 
     assert_eq!(
         redacted(&said),
-        "API keys of [project] themselves pass at /verify.\nThe project's outstanding tokens live on.\n"
+        "project   [project]\nraw keys  pass\nThe project's outstanding tokens live on.\n"
     );
     assert_eq!(shown(), json!(true));
     let edit = |word: &str| home.json(&["project", "edit", &id, "--raw-keys", word]);
@@ -150,7 +154,7 @@ fn a_project_lets_its_raw_keys_pass_and_no_longer() {
     assert_eq!((edit("false")["tokens_revoked"].clone(), shown()), (json!(false), json!(false)));
     let last = home.json(&["audit", "list"])["items"].as_array().unwrap().last().unwrap().clone();
     let told = (&last["act"], &last["detail"]);
-    assert_eq!(told, (&json!("project.set_raw_keys"), &json!({ "raw_keys": false })));
+    assert_eq!(told, (&json!("project.edit"), &json!({ "raw_keys": false, "was": { "raw_keys": false } })));
     for arguments in [&["project", "edit", &id][..], &["project", "edit", &id, "--raw-keys", "maybe"]] {
         assert_eq!(home.run(arguments).status, 2);
     }

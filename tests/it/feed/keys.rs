@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{FEED_JWKS, Watcher, targets};
-use crate::support::{App, part};
+use crate::support::{App, part, signed_by};
 
 const JWKS: &str = "/.well-known/jwks.json";
 
@@ -41,7 +41,7 @@ async fn a_feed_key_is_in_no_set_for_tokens_and_what_it_signs_is_no_token() {
     let keys = app.server.keyring.public(app.server.clock.now());
     assert!(keys.ids().all(|known| *known != kid));
     // A project that signs with the same algorithm has a key of its own.
-    app.shell.set_algorithm(&shop.project.id, SigningAlgorithm::EdDsa).await.unwrap();
+    app.shell.edit_project(&shop.project.id, signed_by(SigningAlgorithm::EdDsa)).await.unwrap();
     app.follow().await;
     assert_eq!(kids(&app, FEED_JWKS).await, std::slice::from_ref(&kid));
     assert!(!kids(&app, JWKS).await.contains(&kid));

@@ -17,7 +17,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::support::{App, Authority, Build, Key, TestClock, Wire};
+use crate::support::{App, Authority, Build, Key, TestClock, Wire, signed_by};
 
 /// Longer than any of them takes.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -94,7 +94,7 @@ impl Abroad {
             (SigningAlgorithm::Rs256, "RS256"),
         ];
         for (algorithm, _) in algorithms {
-            app.shell.set_algorithm(&shop.project.id, algorithm).await.unwrap();
+            app.shell.edit_project(&shop.project.id, signed_by(algorithm)).await.unwrap();
             app.follow().await;
         }
         // In steps, so that the copy of the feed stays fresh.
@@ -103,7 +103,7 @@ impl Abroad {
         }
         let mut tokens = Vec::new();
         for (algorithm, name) in algorithms {
-            app.shell.set_algorithm(&shop.project.id, algorithm).await.unwrap();
+            app.shell.edit_project(&shop.project.id, signed_by(algorithm)).await.unwrap();
             app.follow().await;
             tokens.push(format!("{name} {}", key.token("").await));
         }

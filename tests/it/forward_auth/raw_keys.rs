@@ -8,10 +8,10 @@ use portcullis::keys::acts::{KeyAct, Why};
 use portcullis::store::Lookup;
 
 use super::{IDENTITY, admitted, of, refused, verdict, verify};
-use crate::support::{App, Build, Hand, ISSUER, Key, Send, Tenant};
+use crate::support::{App, Build, Hand, ISSUER, Key, Send, Tenant, raw_keys};
 
 async fn allow(shop: &Tenant<'_>, allowed: bool) -> bool {
-    let done = shop.app.shell.set_raw_keys(&shop.project.id, allowed).await.unwrap();
+    let done = shop.app.shell.edit_project(&shop.project.id, raw_keys(allowed)).await.unwrap();
     shop.app.follow().await;
     done.narrowed
 }

@@ -7,14 +7,14 @@ use portcullis::keys::acts::KeyAct;
 use portcullis::time::Clock as _;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, App, Key, Listed as _, Tenant};
+use crate::support::{Answer, App, Key, Listed as _, Tenant, limited_to};
 
 fn some(limit: u32) -> Option<NonZeroU32> {
     NonZeroU32::new(limit)
 }
 
 async fn limit(tenant: &Tenant<'_>, limit: u32) {
-    tenant.app.shell.set_live_tokens(&tenant.project.id, some(limit)).await.unwrap();
+    tenant.app.shell.edit_project(&tenant.project.id, limited_to(some(limit))).await.unwrap();
     tenant.app.follow().await;
 }
 

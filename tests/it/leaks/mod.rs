@@ -8,7 +8,7 @@ mod strangers;
 use portcullis::domain::{KeyId, KeyState, OnLeak};
 use serde_json::{Value, json};
 
-use crate::support::{App, Key, Listed as _, Send, Tenant};
+use crate::support::{App, Key, Listed as _, Send, Tenant, on_leak};
 
 const PATH: &str = "/v1/leaks";
 const URL: &str = "https://git.example/a/b/blob/1/.env#L3";
@@ -54,7 +54,7 @@ impl App {
 
 impl Tenant<'_> {
     async fn on_leak(&self, policy: OnLeak) {
-        self.app.shell.set_on_leak(&self.project.id, policy).await.unwrap();
+        self.app.shell.edit_project(&self.project.id, on_leak(policy)).await.unwrap();
         self.app.follow().await;
     }
 }

@@ -8,7 +8,7 @@ use portcullis::domain::SigningAlgorithm;
 use portcullis_guard::Claims;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, Key, part};
+use crate::support::{Answer, App, Key, part, signed_by};
 
 const JWT: &str = "application/token-introspection+jwt";
 const METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -79,7 +79,7 @@ async fn it_is_signed_as_the_projects_tokens_are_by_an_algorithm_that_the_metada
     let promised = metadata["introspection_signing_alg_values_supported"].as_array().unwrap();
     let mut seen = Vec::new();
     for algorithm in SigningAlgorithm::ALL {
-        app.shell.set_algorithm(&shop.project.id, algorithm).await.unwrap();
+        app.shell.edit_project(&shop.project.id, signed_by(algorithm)).await.unwrap();
         app.follow().await;
         for _ in 0..31 {
             app.pass(Duration::from_secs(20)).await;

@@ -13,7 +13,7 @@ use portcullis::time::SystemClock;
 use super::programs::{Program, debians};
 use super::scene::{FAR, FORGED, NEAR, Scene, assert_named, bearer};
 use super::{DEADLINE, PAUSE, filled, now};
-use crate::support::{ISSUER, Key, Tenant, part};
+use crate::support::{ISSUER, Key, Tenant, part, signed_by};
 
 /// How long a signing key is announced before it signs.
 const ANNOUNCED: Duration = Duration::from_mins(10);
@@ -189,13 +189,13 @@ async fn signing_keys_come_to_haproxy_before_they_sign_and_leave_it_when_they_ar
     let new = key.token("").await;
     assert_ne!(part(&new, 0)["kid"], part(&old, 0)["kid"]);
     assert_eq!((status(&scene, &proxy, &old).await, status(&scene, &proxy, &new).await), (200, 200));
-    scene.app.shell.set_algorithm(&shop.project.id, SigningAlgorithm::Rs256).await.unwrap();
+    scene.app.shell.edit_project(&shop.project.id, signed_by(SigningAlgorithm::Rs256)).await.unwrap();
     scene.app.follow().await;
     let rsa = key.token("").await;
     assert_eq!(part(&rsa, 0)["alg"], "RS256");
     assert_eq!(status(&scene, &proxy, &rsa).await, 200);
     // Not one that HAProxy verifies: it is left out, and said so.
-    scene.app.shell.set_algorithm(&shop.project.id, SigningAlgorithm::EdDsa).await.unwrap();
+    scene.app.shell.edit_project(&shop.project.id, signed_by(SigningAlgorithm::EdDsa)).await.unwrap();
     scene.app.follow().await;
     let edwards = key.token("").await;
     assert_eq!(part(&edwards, 0)["alg"], "EdDSA");

@@ -13,7 +13,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::api::Api;
-use crate::support::{App, Build, Hand, Key, Tenant, TestClock, Wire, part};
+use crate::support::{App, Build, Hand, Key, Tenant, TestClock, Wire, part, raw_keys};
 
 /// The client that keys are bound to.
 pub(super) const NEAR: &str = "127.0.0.5";
@@ -226,7 +226,7 @@ async fn lets_raw_keys_pass_where_their_project_does(scene: &Scene, shop: &Tenan
     let key = shop.key("orders:read").allow(&format!("{NEAR}/32")).create().await;
     let presented = [("X-App-Id", key.id.as_str()), ("X-App-Token", &key.secret)];
     assert_eq!(scene.ask(front, NEAR, &presented).await.verdict(), (401, "raw_key"));
-    scene.app.shell.set_raw_keys(&shop.project.id, true).await.unwrap();
+    scene.app.shell.edit_project(&shop.project.id, raw_keys(true)).await.unwrap();
     scene.app.follow().await;
     let authorization = bearer(&key.secret);
     for presented in [&presented[..], &[("Authorization", &*authorization)]] {

@@ -14,7 +14,7 @@ use portcullis::time::Clock as _;
 use portcullis_guard::{KeySet, Unverified, Verifier};
 use serde_json::Value;
 
-use crate::support::{App, Build, ISSUER, Key};
+use crate::support::{App, Build, ISSUER, Key, signed_by};
 
 /// What stands in a token's header.
 fn header(token: &str) -> Value {
@@ -48,7 +48,7 @@ async fn a_project_signs_by_the_algorithm_that_it_chose_once_the_key_was_announc
     let shop = app.tenant("shop").await;
     let key = shop.key("orders:read").create().await;
     for (algorithm, name) in [(SigningAlgorithm::EdDsa, "EdDSA"), (SigningAlgorithm::Rs256, "RS256")] {
-        app.shell.set_algorithm(&shop.project.id, algorithm).await.unwrap();
+        app.shell.edit_project(&shop.project.id, signed_by(algorithm)).await.unwrap();
         app.follow().await;
         let before = key.token("").await;
         assert_ne!(header(&before)["alg"], name, "not before everybody can know the key");
@@ -144,7 +144,7 @@ async fn what_one_installation_has_signed_verifies_at_another_that_imported_its_
         let (app, other) = (App::start().await, App::start().await);
         let shop = app.tenant("shop").await;
         let key = shop.key("orders:read").create().await;
-        app.shell.set_algorithm(&shop.project.id, algorithm).await.unwrap();
+        app.shell.edit_project(&shop.project.id, signed_by(algorithm)).await.unwrap();
         app.follow().await;
         pass(&app, Duration::from_mins(10)).await;
         let token = key.token("").await;
@@ -165,7 +165,7 @@ async fn what_one_installation_has_signed_verifies_at_another_that_imported_its_
         assert_eq!(imported.kid, kid(&token));
         assert_eq!(judge().await.unwrap(), "orders:read", "{name}");
         let (there, signs) = (other.tenant("shop").await, imported.times.signs_from);
-        other.shell.set_algorithm(&there.project.id, algorithm).await.unwrap();
+        other.shell.edit_project(&there.project.id, signed_by(algorithm)).await.unwrap();
         let theirs = there.key("orders:read").create().await;
         assert_ne!(kid(&theirs.token("").await), imported.kid, "announced, and not signing yet");
         pass(&other, Duration::from_mins(10)).await;

@@ -1,6 +1,6 @@
 //! The audit log: one row per act, and a chain that shows whether one was changed.
 
-use crate::support::Listed as _;
+use crate::support::{Listed as _, on_leak, raw_keys};
 use portcullis::domain::audit::{Act, Broken, Chain, Head};
 use portcullis::domain::edit::{KeyEdit, ProjectEdit};
 use portcullis::domain::{OnLeak, Position, SecretDigest};
@@ -60,8 +60,8 @@ async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
         ProjectEdit::RemoveScope("api".parse().unwrap()),
         ProjectEdit::AddAudience("https://a.example".parse().unwrap()),
         ProjectEdit::RemoveAudience("https://a.example".parse().unwrap()),
-        ProjectEdit::SetRawKeys(true),
-        ProjectEdit::SetOnLeak(OnLeak::Flag),
+        ProjectEdit::Patch(raw_keys(true)),
+        ProjectEdit::Patch(on_leak(OnLeak::Flag)),
     ];
     for edit in project_edits {
         let project = db.project(&shop()).await.unwrap().unwrap();
@@ -74,7 +74,7 @@ async fn every_act_has_its_row_and_the_chain_holds(db: &Database) {
     let acts: Vec<&str> = rows.iter().map(|sealed| sealed.row.act.as_str()).collect();
     let expected = "initialise project.create key.create key.edit key.block key.unblock key.revoke_tokens \
                     key.regenerate secret.add secret.expire key.delete scope.set scope.remove audience.add audience.remove \
-                    project.set_raw_keys project.set_on_leak \
+                    project.edit project.edit \
                     token.revoke";
     assert_eq!(acts.join(" "), expected);
     assert_eq!(db.whole_feed().await.len(), rows.len());

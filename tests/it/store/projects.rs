@@ -4,6 +4,8 @@ use portcullis::domain::edit::ProjectEdit;
 use portcullis::domain::{Audience, Catalogue, CatalogueScope, Position, Project, ProjectId};
 use portcullis::store::Error;
 
+use crate::support::raw_keys;
+
 use super::database::Database;
 use super::fixtures::{new_project, project_change, set_scope, shop};
 
@@ -93,7 +95,7 @@ async fn an_audience_belongs_to_one_project(db: &Database) {
 
 async fn raw_keys_are_let_pass_and_no_longer(db: &Database) {
     for allowed in [true, false, true] {
-        change(db, &shop(), ProjectEdit::SetRawKeys(allowed)).await.unwrap();
+        change(db, &shop(), ProjectEdit::Patch(raw_keys(allowed))).await.unwrap();
         assert_eq!(db.project(&shop()).await.unwrap().unwrap().raw_keys, allowed);
         assert_eq!(db.key().await.project.raw_keys, allowed);
     }

@@ -1,6 +1,6 @@
 //! Limits of live tokens: who finds a place, and who frees one.
 
-use crate::support::Listed as _;
+use crate::support::{Listed as _, limited_to};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ async fn edit(db: &Database, id: &KeyId, edit: KeyEdit) -> MintRecord {
 }
 
 async fn limit_project(db: &Database, limit: u32) {
-    edit_project(db, ProjectEdit::SetLiveTokens(NonZeroU32::new(limit))).await;
+    edit_project(db, ProjectEdit::Patch(limited_to(NonZeroU32::new(limit)))).await;
 }
 
 async fn edit_project(db: &Database, edit: ProjectEdit) {

@@ -20,8 +20,8 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::fixtures::{NOW, founding, key_change, new_key, project_change, shop, token};
-use crate::support::Engine;
 use crate::support::Listed as _;
+use crate::support::{Engine, limited_to};
 
 /// A connection as another process has it.
 async fn stranger(path: &Path) -> SqliteConnection {
@@ -332,7 +332,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     assert!(!found.project.raw_keys);
     assert_eq!(found.project.on_leak, OnLeak::Block);
     // A limit that comes finds what the older build has minted.
-    let limit = ProjectEdit::SetLiveTokens(NonZeroU32::new(1));
+    let limit = ProjectEdit::Patch(limited_to(NonZeroU32::new(1)));
     store.change_project(&project_change(&found.project, limit)).await.unwrap();
     let limited = store.mint_record(&Lookup::Id(before.key.id.clone())).await.unwrap().value.unwrap();
     assert!(matches!(store.record(&[token(&limited)]).await.unwrap()[..], [Recording::Full(_)]));

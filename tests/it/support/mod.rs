@@ -10,6 +10,7 @@ mod finder;
 mod latch;
 mod link;
 mod listed;
+mod patches;
 mod postgres_server;
 mod receiver;
 mod request;
@@ -31,6 +32,7 @@ pub(crate) use finder::Finder;
 pub(crate) use latch::Latch;
 pub(crate) use link::Link;
 pub(crate) use listed::{Listed, all_keys_of, all_tokens_of, keys_of};
+pub(crate) use patches::{limited_to, on_leak, raw_keys, signed_by};
 pub(crate) use postgres_server::{
     CHANGES, PostgresServer, TABLES, give_away, unprivileged_in, url_by as postgres_url,
 };

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::{Acted, Afar, Again, Parts as _};
 use crate::admin::view::{AudienceRow, Page, ProjectRow, ProjectWhole, ScopeRow};
 use crate::cli::failure::Failure;
-use crate::cli::house::{ProjectPatch, Projects, ScopePatch};
+use crate::cli::house::{Projects, ScopePatch};
 use crate::domain::authority::Right;
-use crate::domain::{Audience, CatalogueScope, ProjectId, ProjectKind, Scope};
+use crate::domain::{Audience, CatalogueScope, ProjectId, ProjectKind, ProjectPatch, Scope};
 use crate::keys::acts::Done;
 
 impl Afar {
@@ -66,13 +66,7 @@ impl Projects for Afar {
     }
 
     async fn edit_project(&self, id: &ProjectId, patch: ProjectPatch) -> Result<Done, Failure> {
-        let body = match patch {
-            ProjectPatch::Algorithm(algorithm) => json!({ "algorithm": algorithm }),
-            ProjectPatch::LiveTokens(limit) => json!({ "live_tokens": limit }),
-            ProjectPatch::OnLeak(policy) => json!({ "on_leak": policy }),
-            ProjectPatch::RawKeys(allowed) => json!({ "raw_keys": allowed }),
-        };
-        let request = self.to(Method::PATCH, &["projects", id.as_str()]).json_of(&body);
+        let request = self.to(Method::PATCH, &["projects", id.as_str()]).json_of(&json!(patch));
         self.edit(id, request, None).await
     }
 

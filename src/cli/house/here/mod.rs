@@ -23,8 +23,8 @@ use crate::domain::hygiene::Neglect;
 use crate::domain::signing_key::Line;
 use crate::domain::webhook::Destinations;
 use crate::domain::{
-    Audience, KeyDetails, KeyId, Position, Project, ProjectId, ProjectKind, Scope, Secret, SecretId,
-    SigningKeyId, Timestamp, TokenId,
+    Audience, KeyDetails, KeyId, Position, Project, ProjectId, ProjectKind, ProjectPatch, Scope, Secret,
+    SecretId, SigningKeyId, Timestamp, TokenId,
 };
 use crate::installation::{Installation, Terms};
 use crate::keys::acts::{Acts, Done, KeyAct, Why};
@@ -32,7 +32,7 @@ use crate::keys::applied::{Patience, wait};
 use crate::keys::secret_acts::Made;
 use crate::store::{Error as StoreError, SealedRow, Store, WantedAudit, WantedKeys, WantedTokens};
 
-use super::{Edit, House, Keys, ProjectPatch, Projects, ScopePatch, Tokens, Wait, WhichKeys, Whole, awaited};
+use super::{Edit, House, Keys, Projects, ScopePatch, Tokens, Wait, WhichKeys, Whole, awaited};
 use crate::cli::session::{myself, surroundings};
 
 /// The installation.
@@ -238,12 +238,7 @@ impl Projects for Here {
     }
 
     async fn edit_project(&self, id: &ProjectId, patch: ProjectPatch) -> Result<Done, Failure> {
-        Ok(match patch {
-            ProjectPatch::Algorithm(algorithm) => self.acts.set_algorithm(id, algorithm).await?,
-            ProjectPatch::LiveTokens(limit) => self.acts.set_live_tokens(id, limit).await?,
-            ProjectPatch::OnLeak(policy) => self.acts.set_on_leak(id, policy).await?,
-            ProjectPatch::RawKeys(allowed) => self.acts.set_raw_keys(id, allowed).await?,
-        })
+        Ok(self.acts.edit_project(id, patch).await?)
     }
 
     async fn scopes(&self, project: &ProjectId) -> Result<Vec<ScopeRow>, Failure> {

@@ -77,6 +77,7 @@ impl Takes {
                 ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
             ],
             Self::ProjectPatch => vec![
+                ("name", name(), Perhaps),
                 ("algorithm", nullable(algorithm()), Perhaps),
                 ("live_tokens", nullable(between(1, u32::MAX.into())), Perhaps),
                 ("raw_keys", nullable(flag()), Perhaps),
@@ -102,11 +103,7 @@ impl Takes {
         };
         let object = open(members).additional_properties(Some(AdditionalProperties::FreeForm(false)));
         // Each of these is an act of its own.
-        let object = if self == Self::ProjectPatch {
-            object.min_properties(Some(1)).max_properties(Some(1))
-        } else {
-            object
-        };
+        let object = if self == Self::ProjectPatch { object.min_properties(Some(1)) } else { object };
         Some(object.into())
     }
 }

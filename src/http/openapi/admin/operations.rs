@@ -139,7 +139,7 @@ pub(super) fn operations() -> Vec<Guarded> {
         get("/admin/v1/projects", "Projects by id.", ReadProjects, &[Text, Part], ok("Projects", &[])),
         Guarded { asks: &[Name], ..post("/admin/v1/projects", "Make a project.", WriteProjects, Takes::NewProject, made("ProjectWhole", MADE)) },
         get("/admin/v1/projects/{project}", "A project.", ReadProjects, &[], ok("ProjectWhole", TAG)),
-        edit(Patch, "/admin/v1/projects/{project}", "Change one thing of a project.", WriteProjects, Takes::ProjectPatch),
+        edit(Patch, "/admin/v1/projects/{project}", "Change what is named of a project, all of it or nothing.", WriteProjects, Takes::ProjectPatch),
         get("/admin/v1/projects/{project}/scopes", "The scope catalogue.", ReadProjects, &[], ok("Scopes", TAG)),
         edit(Put, "/admin/v1/projects/{project}/scopes/{scope}", "Define a scope, in place of what it was.", WriteProjects, Takes::Scope),
         edit(Delete, "/admin/v1/projects/{project}/scopes/{scope}", "Take a scope out of the catalogue.", WriteProjects, Takes::Nothing),

@@ -254,12 +254,13 @@ fn project() -> Members {
     ]
 }
 
-/// What was edited is one of the members that may be there.
+/// What was edited is among the members that may be there.
 fn project_edited() -> RefOr<Schema> {
     let members = vec![
         ("project", text(), Always),
         ("position", whole(), Always),
         ("tokens_revoked", flag(), Always),
+        ("name", text(), Perhaps),
         ("algorithm", algorithm(), Perhaps),
         ("live_tokens", nullable(whole()), Perhaps),
         ("raw_keys", flag(), Perhaps),
