@@ -8,7 +8,7 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 
 use crate::domain::Position;
-use crate::keys::applied::{Applied, Patience, wait};
+use crate::keys::applied::{Applied, wait};
 use crate::web::Server;
 
 use super::problem::Problem;
@@ -58,14 +58,13 @@ impl Waiting {
     /// What was done at this position, and whom it has reached, once that is known.
     pub(super) async fn until_applied<T>(self, server: &Server, position: Position, done: T) -> Awaited<T> {
         let Some(at_most) = self.0 else { return Awaited { done, applied: None } };
-        let patience = Patience { at_most, max_age: server.copy.limits().max_age };
         let mut last = Applied { position, nodes: None };
         let mut news = server.copy.log().news();
         let stops = async { while !news.borrow_and_update().ends && news.changed().await.is_ok() {} };
         let parts = (server.store.as_ref(), server.clock.as_ref());
         // A server that stops does not leave whoever acted without an answer.
         tokio::select! {
-            applied = wait(parts, position, patience, |now| last = now.clone()) => {
+            applied = wait(parts, position, at_most, |now| last = now.clone()) => {
                 Awaited { done, applied: Some(applied.into()) }
             }
             () = stops => Awaited { done, applied: Some(last.into()) },

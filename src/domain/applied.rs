@@ -23,6 +23,8 @@ pub struct Sign {
     pub seen_at: Timestamp,
     /// How far it had applied the feed.
     pub applied: Position,
+    /// Beyond which age its copy of the feed admits nobody.
+    pub max_age: Duration,
 }
 
 /// How a node stands to an act.
@@ -53,23 +55,21 @@ impl Standing {
 #[derive(Debug)]
 pub struct Watched {
     act: Position,
-    max_age: Duration,
     /// What each said, and since when that is its last word.
     last: HashMap<String, (Sign, Duration)>,
 }
 
 impl Watched {
-    /// Begins to watch, after the act at this position was committed; a copy of the feed beyond this age
-    /// admits nobody.
+    /// Begins to watch, after the act at this position was committed.
     #[must_use]
-    pub fn new(act: Position, max_age: Duration) -> Self {
-        Self { act, max_age, last: HashMap::new() }
+    pub fn new(act: Position) -> Self {
+        Self { act, last: HashMap::new() }
     }
 
     /// How a node stands that says this now, by a clock and by one that nobody sets.
     ///
     /// Whatever a node read before this sign began before it, and whatever it reads later it says later. So
-    /// one whose last word is as old as a copy may be is stale, or has read since, and with it the act.
+    /// one whose last word is as old as its copy may be is stale, or has read since, and with it the act.
     /// The time that it was watched needs no clock but one; what a node was silent before that is told by
     /// two clocks, of which neither may be right.
     pub fn look(&mut self, node: &str, sign: Sign, now: Timestamp, monotonic: Duration) -> Standing {
@@ -81,7 +81,7 @@ impl Watched {
         let silent = now.since(sign.seen_at).saturating_sub(CLOCKS_APART).max(watched);
         if sign.applied >= self.act {
             Standing::Applied
-        } else if silent > self.max_age {
+        } else if silent > sign.max_age {
             Standing::Stale
         } else {
             Standing::Behind

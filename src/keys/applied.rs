@@ -41,25 +41,16 @@ impl Applied {
     }
 }
 
-/// How long is waited, and for whom.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// At most so long.
-    pub at_most: Duration,
-    /// A copy of the feed beyond this age admits nobody.
-    pub max_age: Duration,
-}
-
 /// Waits until the act that was committed at this position is applied by every node that may admit anybody,
-/// but not for ever; whoever is told learns of each look. A database that does not answer is asked again:
+/// but no longer than `at_most`; whoever is told learns of each look. A database that does not answer is asked again:
 /// the act is done, whatever becomes of this.
 pub async fn wait(
     (store, clock): (&dyn Store, &dyn Clock),
     position: Position,
-    patience: Patience,
+    at_most: Duration,
     mut told: impl FnMut(&Applied) + Send,
 ) -> Applied {
-    let mut watched = Watched::new(position, patience.max_age);
+    let mut watched = Watched::new(position);
     let mut last = Applied { position, nodes: None };
     let looking = async {
         loop {
@@ -78,14 +69,14 @@ pub async fn wait(
             sleep(PAUSE).await;
         }
     };
-    let _ = timeout(patience.at_most, looking).await;
+    let _ = timeout(at_most, looking).await;
     last
 }
 
 fn stand(watched: &mut Watched, nodes: Vec<Heartbeat>, clock: &dyn Clock) -> Vec<(Heartbeat, Standing)> {
     let (now, monotonic) = (clock.now(), clock.monotonic());
     let standing = |node: Heartbeat| {
-        let sign = Sign { seen_at: node.seen_at, applied: node.applied };
+        let sign = Sign { seen_at: node.seen_at, applied: node.applied, max_age: node.max_age };
         let standing = watched.look(&node.node, sign, now, monotonic);
         (node, standing)
     };

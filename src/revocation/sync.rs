@@ -290,6 +290,7 @@ impl Sync {
             seen_at: self.clock.now(),
             applied: self.copy.applied(),
             age: self.copy.age().unwrap_or_default(),
+            max_age: self.copy.limits().max_age,
         }
     }
 

@@ -363,6 +363,8 @@ pub struct Heartbeat {
     pub applied: Position,
     /// How old its copy was.
     pub age: Duration,
+    /// Beyond which age its copy admits nobody.
+    pub max_age: Duration,
 }
 
 /// The revocation of one token.

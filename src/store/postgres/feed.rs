@@ -32,9 +32,9 @@ macro_rules! stand {
 /// A sign of life.
 macro_rules! alive {
     () => {
-        "INSERT INTO nodes (id, started_at, seen_at, applied, age_ms) VALUES ($2, $3, $4, $5, $6) \
-         ON CONFLICT (id) DO UPDATE \
-         SET seen_at = excluded.seen_at, applied = excluded.applied, age_ms = excluded.age_ms"
+        "INSERT INTO nodes (id, started_at, seen_at, applied, age_ms, max_age_ms) VALUES ($2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, applied = excluded.applied, \
+         age_ms = excluded.age_ms, max_age_ms = excluded.max_age_ms"
     };
 }
 
@@ -88,7 +88,8 @@ impl FeedLog for PostgresStore {
                 .bind(heartbeat.started_at.millis())
                 .bind(heartbeat.seen_at.millis())
                 .bind(rows::stored(heartbeat.applied))
-                .bind(millis(heartbeat.age))
+                .bind(rows::millis(heartbeat.age))
+                .bind(rows::millis(heartbeat.max_age))
                 .fetch_optional(&mut *work)
                 .await?;
             let (stand, clock) = stand(row, since)?;
@@ -102,7 +103,7 @@ impl FeedLog for PostgresStore {
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
         let mut work = self.one_read().await?;
         let rows: Vec<HeartbeatRow> = sqlx::query_as(
-            "SELECT id, started_at, seen_at, applied, age_ms FROM nodes ORDER BY started_at, id",
+            "SELECT id, started_at, seen_at, applied, age_ms, max_age_ms FROM nodes ORDER BY started_at, id",
         )
         .fetch_all(&mut *work)
         .await?;
@@ -155,10 +156,6 @@ impl FeedLog for PostgresStore {
         })
         .await
     }
-}
-
-fn millis(age: Duration) -> i64 {
-    i64::try_from(age.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Where the feed stands, and the time.

@@ -66,6 +66,11 @@ pub(in crate::store) fn tag(position: i64, raw: &[u8]) -> Result<Tag, Error> {
     Place::of("feed", &position).bytes("tag", raw).map(Tag::from_bytes)
 }
 
+/// An age in milliseconds, as it is stored.
+pub(in crate::store) fn millis(age: Duration) -> i64 {
+    i64::try_from(age.as_millis()).unwrap_or(i64::MAX)
+}
+
 #[derive(FromRow)]
 pub(in crate::store) struct HeartbeatRow {
     id: String,
@@ -73,6 +78,7 @@ pub(in crate::store) struct HeartbeatRow {
     seen_at: i64,
     applied: i64,
     age_ms: i64,
+    max_age_ms: i64,
 }
 
 impl TryFrom<HeartbeatRow> for Heartbeat {
@@ -85,6 +91,7 @@ impl TryFrom<HeartbeatRow> for Heartbeat {
             seen_at: Timestamp::from_millis(row.seen_at),
             applied: place.position("applied", row.applied)?,
             age: Duration::from_millis(place.number("age_ms", row.age_ms)?),
+            max_age: Duration::from_millis(place.number("max_age_ms", row.max_age_ms)?),
             node: row.id,
         })
     }

@@ -21,7 +21,7 @@ use crate::domain::{Position, ProjectId, TokenId};
 use super::error::Error;
 
 pub(super) use creation::ReplayRow;
-pub(super) use feed::{FeedRow, HeartbeatRow, page, tag};
+pub(super) use feed::{FeedRow, HeartbeatRow, millis, page, tag};
 pub(super) use installation::{DataKeyRow, FoundedRow, SigningKeyRow};
 pub(super) use key::{FoundKeyRow, KeyRow, KnownRow, SecretRow};
 pub(super) use key_part::key_part;

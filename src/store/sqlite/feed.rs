@@ -65,7 +65,7 @@ impl FeedLog for SqliteStore {
 
     async fn nodes(&self) -> Result<Vec<Heartbeat>, Error> {
         let rows: Vec<HeartbeatRow> = sqlx::query_as(
-            "SELECT id, started_at, seen_at, applied, age_ms FROM nodes ORDER BY started_at, id",
+            "SELECT id, started_at, seen_at, applied, age_ms, max_age_ms FROM nodes ORDER BY started_at, id",
         )
         .fetch_all(&mut *self.read().await?)
         .await?;
@@ -115,15 +115,16 @@ impl SqliteStore {
     async fn write_down(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
         let mut transaction = self.write().await?;
         sqlx::query(
-            "INSERT INTO nodes (id, started_at, seen_at, applied, age_ms) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (id) DO UPDATE \
-             SET seen_at = excluded.seen_at, applied = excluded.applied, age_ms = excluded.age_ms",
+            "INSERT INTO nodes (id, started_at, seen_at, applied, age_ms, max_age_ms) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, applied = excluded.applied, \
+             age_ms = excluded.age_ms, max_age_ms = excluded.max_age_ms",
         )
         .bind(&heartbeat.node)
         .bind(heartbeat.started_at.millis())
         .bind(heartbeat.seen_at.millis())
         .bind(rows::stored(heartbeat.applied))
-        .bind(i64::try_from(heartbeat.age.as_millis()).unwrap_or(i64::MAX))
+        .bind(rows::millis(heartbeat.age))
+        .bind(rows::millis(heartbeat.max_age))
         .execute(&mut *transaction)
         .await?;
         Ok(transaction.commit().await?)

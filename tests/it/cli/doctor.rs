@@ -173,7 +173,7 @@ async fn what_is_wrong_inside_the_database_is_found() {
     assert!(home.diagnosed("installation", "wrong").1.contains("portcullis restore"));
     home.tamper("UPDATE installation SET backup_mark = NULL").await;
 
-    home.tamper("INSERT INTO nodes VALUES ('n', 0, 4102444800000, 0, 0)").await;
+    home.tamper("INSERT INTO nodes VALUES ('n', 0, 4102444800000, 0, 0, 30000)").await;
     assert!(home.diagnosed("clock", "wrong").1.contains("NTP"));
     home.tamper("DELETE FROM nodes").await;
 

@@ -7,7 +7,7 @@ use super::{Home, redacted};
 async fn the_servers_and_how_far_they_follow_are_listed() {
     let home = Home::founded();
     assert_eq!(home.done(&["nodes"]), "No server has run on this installation yet.\n");
-    home.tamper("INSERT INTO nodes VALUES ('n1', 1795305600000, 1795305605000, 1, 205)").await;
+    home.tamper("INSERT INTO nodes VALUES ('n1', 1795305600000, 1795305605000, 1, 205, 30000)").await;
     home.project("Shop");
 
     let listed = home.done(&["nodes"]);

@@ -7,10 +7,10 @@ use super::{Home, terminal};
 use crate::support::Serving;
 
 /// A server that gave its last sign of life now, and has applied nothing.
-const LATE: &str = "INSERT INTO nodes SELECT 'late', t, t, 1, 0 FROM \
+const LATE: &str = "INSERT INTO nodes SELECT 'late', t, t, 1, 0, 30000 FROM \
                     (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS t)";
 /// One that gave it long ago.
-const SILENT: &str = "INSERT INTO nodes VALUES ('silent', 1795305600000, 1795305605000, 1, 0)";
+const SILENT: &str = "INSERT INTO nodes VALUES ('silent', 1795305600000, 1795305605000, 1, 0, 30000)";
 
 /// Each server's standing, by its name; the real one's is drawn anew at each start.
 fn standings(answer: &Value) -> Vec<(String, String)> {

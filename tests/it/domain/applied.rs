@@ -11,21 +11,23 @@ const MAX_AGE: u64 = 30_000;
 /// When the act was committed, by the clock of whoever watches.
 const ACTED: i64 = 1_800_000_000_000;
 
-/// A node's polls, in milliseconds from some time before the act, and how far its clock is off.
+/// A node's polls, in milliseconds from some time before the act, how far its clock is off, and how old its
+/// copy may be.
 #[derive(Clone, Debug)]
 struct Node {
     polls: Vec<i64>,
     off: i64,
+    max_age: u64,
 }
 
 fn node() -> impl Strategy<Value = Node> {
     let gaps = proptest::collection::vec(1..40_000_i64, 1..12);
-    (gaps, -8_000..8_000_i64).prop_map(|(gaps, off)| {
+    (gaps, -8_000..8_000_i64, 1_000..40_000_u64).prop_map(|(gaps, off, max_age)| {
         let polls = gaps.iter().scan(-60_000, |at, gap| {
             *at += gap;
             Some(*at)
         });
-        Node { polls: polls.collect(), off }
+        Node { polls: polls.collect(), off, max_age }
     })
 }
 
@@ -40,18 +42,18 @@ impl Node {
         let before = self.last_poll(poll - 1);
         let applied = if before.is_some_and(|before| before >= 0) { 100 } else { 99 };
         let seen_at = Timestamp::from_millis(ACTED + poll + self.off);
-        Some(Sign { seen_at, applied: Position::new(applied) })
+        Some(Sign { seen_at, applied: Position::new(applied), max_age: Duration::from_millis(self.max_age) })
     }
 
     /// Whether it admits somebody whom the act keeps out: its copy is fresh, and from before the act.
     fn admits(&self, at: i64) -> bool {
-        self.last_poll(at).is_some_and(|poll| poll < 0 && at - poll <= i64::try_from(MAX_AGE).unwrap())
+        self.last_poll(at).is_some_and(|poll| poll < 0 && at - poll <= i64::try_from(self.max_age).unwrap())
     }
 }
 
 /// How the nodes stand, looked at every so often after the act.
 fn standings(nodes: &[Node], every: i64, off: i64, until: i64) -> Vec<(i64, Vec<Standing>)> {
-    let mut watched = Watched::new(ACT, Duration::from_millis(MAX_AGE));
+    let mut watched = Watched::new(ACT);
     let look = |at: i64, watched: &mut Watched| {
         let signs = nodes.iter().enumerate().filter_map(|(name, node)| Some((name, node.sign(at)?)));
         signs
@@ -91,8 +93,9 @@ proptest! {
         every in 50..3_000_u64,
     ) {
         let time = |off: i32| Timestamp::from_millis(ACTED + i64::from(off));
-        let sign = Sign { seen_at: time(seen), applied: Position::new(applied) };
-        let mut watched = Watched::new(ACT, Duration::from_millis(MAX_AGE));
+        let max_age = Duration::from_millis(MAX_AGE);
+        let sign = Sign { seen_at: time(seen), applied: Position::new(applied), max_age };
+        let mut watched = Watched::new(ACT);
         let turns = MAX_AGE / every + 1;
         let last = (0..=turns).map(|turn| watched.look("n", sign, time(now), Duration::from_millis(turn * every)));
         prop_assert_ne!(last.last(), Some(Standing::Behind));
@@ -101,13 +104,29 @@ proptest! {
 
 #[test]
 fn a_node_that_died_long_ago_holds_nobody_up() {
-    let mut watched = Watched::new(ACT, Duration::from_millis(MAX_AGE));
+    let mut watched = Watched::new(ACT);
     let now = Timestamp::from_millis(ACTED);
     let dead = now.before(Duration::from_millis(MAX_AGE) + CLOCKS_APART);
     let mut look = |node: &str, seen_at: Timestamp| {
-        watched.look(node, Sign { seen_at, applied: Position::new(99) }, now, Duration::ZERO)
+        let max_age = Duration::from_millis(MAX_AGE);
+        watched.look(node, Sign { seen_at, applied: Position::new(99), max_age }, now, Duration::ZERO)
     };
     assert_eq!(look("dead", dead.before(Duration::from_millis(1))), Standing::Stale);
     assert_eq!(look("perhaps", dead), Standing::Behind);
     assert_eq!(look("ahead", now.after(Duration::from_hours(1))), Standing::Behind);
+}
+
+/// Whoever asks may have other settings, as the shell often has: a node that may be silent for longer was
+/// called stale while it still admitted somebody.
+#[test]
+fn a_node_is_judged_by_the_maximum_age_that_it_has_itself() {
+    let mut watched = Watched::new(ACT);
+    let now = Timestamp::from_millis(ACTED);
+    let mut look = |node: &str, max_age: u64, silent: u64| {
+        let sign = Sign { seen_at: now, applied: Position::new(99), max_age: Duration::from_secs(max_age) };
+        watched.look(node, sign, now, Duration::from_secs(silent))
+    };
+    assert_eq!((look("a", 30, 0), look("b", 40, 0)), (Standing::Behind, Standing::Behind));
+    assert_eq!((look("a", 30, 31), look("b", 40, 31)), (Standing::Stale, Standing::Behind));
+    assert_eq!(look("b", 40, 41), Standing::Stale);
 }

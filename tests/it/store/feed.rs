@@ -153,6 +153,7 @@ async fn a_node_is_known_by_its_last_sign_of_life(db: &Database) {
         seen_at: later(seen),
         applied: Position::new(seen),
         age: Duration::from_millis(seen),
+        max_age: Duration::from_millis(1000 + seen),
     };
     for heartbeat in [sign("a", 1), sign("b", 2), sign("a", 3)] {
         let read = db.poll(Position::new(1), u32::MAX, &heartbeat).await.unwrap();
@@ -165,4 +166,9 @@ async fn a_node_is_known_by_its_last_sign_of_life(db: &Database) {
         );
     }
     assert_eq!(db.nodes().await.unwrap(), [sign("a", 3), sign("b", 2)]);
+    // A server from before, which does not say how old its copy may be.
+    db.tamper("INSERT INTO nodes (id, started_at, seen_at, applied, age_ms) VALUES ('c', 0, 0, 0, 0)").await;
+    let nodes = db.nodes().await.unwrap();
+    let old = nodes.iter().find(|node| node.node == "c").unwrap();
+    assert_eq!(old.max_age, Duration::from_secs(40), "the longest that a setting may say");
 }

@@ -115,6 +115,7 @@ async fn a_token_is_recorded_while_an_edit_of_its_key_is_open_and_not_after_it()
         seen_at: NOW,
         applied: Position::START,
         age: DEADLINE,
+        max_age: DEADLINE,
     };
     let polled = timeout(DEADLINE, db.poll(Position::START, u32::MAX, &sign)).await.unwrap();
     held.rollback().await.unwrap();

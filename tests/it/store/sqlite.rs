@@ -220,7 +220,14 @@ async fn a_full_disk_loses_nothing_and_is_got_over() {
 
 fn sign_of_life() -> Heartbeat {
     let (applied, age) = (Position::START, Duration::ZERO);
-    Heartbeat { node: "n1".into(), started_at: NOW, seen_at: NOW, applied, age }
+    Heartbeat {
+        node: "n1".into(),
+        started_at: NOW,
+        seen_at: NOW,
+        applied,
+        age,
+        max_age: Duration::from_secs(30),
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ use crate::domain::{
 };
 use crate::installation::{Installation, Terms};
 use crate::keys::acts::{Acts, Done, KeyAct, Why};
-use crate::keys::applied::{Patience, wait};
+use crate::keys::applied::wait;
 use crate::keys::secret_acts::Made;
 use crate::store::{Error as StoreError, SealedRow, Store, WantedAudit, WantedKeys, WantedTokens};
 
@@ -39,8 +39,6 @@ use crate::cli::session::{myself, surroundings};
 pub(in crate::cli) struct Here {
     /// What can be done.
     pub(in crate::cli) acts: Acts,
-    /// Beyond which age servers with these settings admit nobody.
-    max_age: Duration,
     /// How long the issuance log keeps a token, by these settings.
     retention: Duration,
     /// Where webhooks may be sent, by these settings.
@@ -52,8 +50,8 @@ impl Here {
     pub(in crate::cli) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let installation = Installation::open(settings, &Terms::default(), surroundings()).await?;
         let destinations = Destinations::new(settings.webhook_networks.clone());
-        let (max_age, retention) = (settings.revocation.max_age, settings.issuance_retention);
-        Ok(Self { acts: installation.acts(myself()), max_age, retention, destinations })
+        let retention = settings.issuance_retention;
+        Ok(Self { acts: installation.acts(myself()), retention, destinations })
     }
 
     pub(in crate::cli) fn store(&self) -> &dyn Store {
@@ -69,9 +67,8 @@ impl Here {
     /// shown how far it is.
     async fn awaited<T>(&self, done: T, position: Position, at_most: Wait) -> Awaited<T> {
         let Some(at_most) = at_most else { return awaited(done, None) };
-        let patience = Patience { at_most, max_age: self.max_age };
         let (mut progress, mut told) = (None, None);
-        let applied = wait((self.store(), self.acts.clock.as_ref()), position, patience, |now| {
+        let applied = wait((self.store(), self.acts.clock.as_ref()), position, at_most, |now| {
             let total = now.nodes.as_ref().map_or(0, Vec::len);
             let reached = total - now.count(Standing::Behind);
             if Progress::is_seen() && told.replace((reached, total)) != Some((reached, total)) {
