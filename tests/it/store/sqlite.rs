@@ -308,6 +308,7 @@ async fn the_database_of_an_older_build_is_brought_up_to_date() {
     db.record(&[token(&before)]).await.unwrap();
     db.tamper("DELETE FROM _sqlx_migrations WHERE version > 1").await;
     for undo in [
+        "ALTER TABLE nodes DROP COLUMN max_age_ms",
         "DROP INDEX api_keys_by_role",
         "ALTER TABLE api_keys DROP COLUMN past_use_at",
         "ALTER TABLE roles DROP COLUMN changed",
