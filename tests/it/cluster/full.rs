@@ -68,6 +68,25 @@ impl Told {
     }
 }
 
+/// Who is asked all the while.
+struct Witness {
+    key: Key,
+    /// A token of that key.
+    valid: String,
+    /// One whose key was blocked before anything happened.
+    doomed: String,
+}
+
+/// Two servers of ours on that one, and a witness.
+async fn house_on(server: &PostgresServer) -> (House, Witness) {
+    let house = House::on(server, 2).await;
+    let (key, dead) = (house.key(), house.key());
+    let (valid, doomed) = (house.token(0, &key).await, house.token(1, &dead).await);
+    house.shell.done(&["key", "block", &dead.id]);
+    house.dead_everywhere(&doomed).await;
+    (house, Witness { key, valid, doomed })
+}
+
 /// Keys to be blocked, each with a token that every server has judged.
 async fn victims(house: &House, count: usize) -> Vec<(Key, String)> {
     let mut victims = Vec::new();
@@ -94,11 +113,7 @@ async fn until_nobody_mints(house: &House, key: &Key, told: &mut Told) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_without_room_for_a_row_stops_minting_and_nothing_is_lost() {
     let server = PostgresServer::start_on_a_small_disk(TABLES, 96).await;
-    let house = House::on(&server, 2).await;
-    let (key, dead) = (house.key(), house.key());
-    let (valid, doomed) = (house.token(0, &key).await, house.token(1, &dead).await);
-    house.shell.done(&["key", "block", &dead.id]);
-    house.dead_everywhere(&doomed).await;
+    let (house, Witness { key, valid, doomed }) = house_on(&server).await;
     let mut told = Told::default();
 
     for round in 0..2 {
@@ -139,14 +154,10 @@ async fn a_database_without_room_for_a_row_stops_minting_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_cannot_log_a_change_is_waited_for_and_nothing_is_lost() {
     let mut server = PostgresServer::start_on_a_small_disk(CHANGES, 12).await;
-    let house = House::on(&server, 2).await;
-    let (key, dead) = (house.key(), house.key());
-    let (valid, doomed) = (house.token(0, &key).await, house.token(1, &dead).await);
-    house.shell.done(&["key", "block", &dead.id]);
-    house.dead_everywhere(&doomed).await;
+    let (house, witness) = house_on(&server).await;
     let mut told = Told::default();
     let victims = victims(&house, 8).await;
-    house.all_is_well(&valid, &key).await;
+    house.all_is_well(&witness.valid, &witness.key).await;
 
     // A standby that is never there: what it has not fetched is kept, and nothing makes room.
     execute(&server, "SELECT pg_create_physical_replication_slot('absent', true)").await.unwrap();
@@ -156,11 +167,11 @@ async fn a_database_that_cannot_log_a_change_is_waited_for_and_nothing_is_lost()
     let mint = async {
         let mut received = Vec::new();
         while !over.load(Ordering::SeqCst) {
-            match ask(&house.http, &house.nodes[0].url, &key).await {
+            match ask(&house.http, &house.nodes[0].url, &witness.key).await {
                 (200, body) => received.push(body["access_token"].as_str().unwrap().to_owned()),
                 (status, body) => assert_eq!(status, 503, "{body}"),
             }
-            assert_ne!(verdict(&house.http, &house.nodes[1].url, &doomed).await.0, 200);
+            assert_ne!(verdict(&house.http, &house.nodes[1].url, &witness.doomed).await.0, 200);
         }
         received
     };
@@ -182,7 +193,7 @@ async fn a_database_that_cannot_log_a_change_is_waited_for_and_nothing_is_lost()
     assert!(server.log().contains("No space left on device"), "{}", server.log());
     told.received.extend(received);
 
-    gone_and_back(&house, &mut server, &mut told, Witness { key, valid, doomed, ended }).await;
+    gone_and_back(&house, &mut server, &mut told, (witness, ended)).await;
     report(&format!(
         "the disk of the log of changes full: {} tokens and {} blocks kept",
         told.received.len(),
@@ -195,17 +206,13 @@ async fn a_database_that_cannot_log_a_change_is_waited_for_and_nothing_is_lost()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_without_room_for_a_checkpoint_is_waited_for_and_nothing_is_lost() {
     let mut server = PostgresServer::start_on_a_small_disk(TABLES, 96).await;
-    let house = House::on(&server, 2).await;
-    let (key, dead) = (house.key(), house.key());
-    let (valid, doomed) = (house.token(0, &key).await, house.token(1, &dead).await);
-    house.shell.done(&["key", "block", &dead.id]);
-    house.dead_everywhere(&doomed).await;
+    let (house, witness) = house_on(&server).await;
     let mut told = Told::default();
     let victims = victims(&house, 3).await;
-    house.all_is_well(&valid, &key).await;
+    house.all_is_well(&witness.valid, &witness.key).await;
 
     server.disk().fill();
-    until_nobody_mints(&house, &key, &mut told).await;
+    until_nobody_mints(&house, &witness.key, &mut told).await;
     for (victim, token) in victims {
         told.block(&house, victim, token).await;
     }
@@ -219,23 +226,17 @@ async fn a_database_without_room_for_a_checkpoint_is_waited_for_and_nothing_is_l
     let ended = now();
     assert!(server.log().contains("PANIC:") && server.log().contains("No space left on device"));
 
-    gone_and_back(&house, &mut server, &mut told, Witness { key, valid, doomed, ended }).await;
-}
-
-/// Who is asked, and for how long there is no database.
-struct Witness {
-    key: Key,
-    /// A token of that key.
-    valid: String,
-    /// One whose key was blocked long ago.
-    doomed: String,
-    ended: Instant,
+    gone_and_back(&house, &mut server, &mut told, (witness, ended)).await;
 }
 
 /// Without a database nobody is admitted when the bound is over; with room it is started again, and all is
 /// as it was acknowledged.
-async fn gone_and_back(house: &House, server: &mut PostgresServer, told: &mut Told, witness: Witness) {
-    let Witness { key, valid, doomed, ended } = witness;
+async fn gone_and_back(
+    house: &House,
+    server: &mut PostgresServer,
+    told: &mut Told,
+    (Witness { key, valid, doomed }, ended): (Witness, Instant),
+) {
     // Nobody can prove any more that nothing was revoked.
     for node in [0, 1] {
         assert!(!told.mint(house, node, &key).await);
